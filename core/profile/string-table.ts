@@ -1,0 +1,155 @@
+// Strings are kept as UTF-8 bytes, interned by content, and decoded to JavaScript strings only when somebody reads
+// them: merging a million profiles never builds a string.
+
+/** Strings in columns, as a block holds them: string i is bytes[starts[i]..starts[i+1]); string 0 is "". */
+export interface Strings {
+  readonly count: number;
+  readonly bytes: Uint8Array;
+  readonly starts: Uint32Array;
+  /** String `id` as text; broken UTF-8 reads as U+FFFD. */
+  text(id: number): string;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Distinct byte strings, numbered from 0 in order of first sight. String 0 is "". */
+export class StringTable implements Strings {
+  #count = 1;
+  #bytes = new Uint8Array(4096);
+  #used = 0;
+  /** starts[i]..starts[i+1] is string i. */
+  #starts = new Uint32Array(256);
+  #hashes = new Uint32Array(256);
+  #slots = new Int32Array(512).fill(-1);
+  #mask = 511;
+  #texts: (string | undefined)[] = [''];
+
+  constructor() {
+    this.#slots[hashBytes(this.#bytes, 0, 0) & this.#mask] = 0;
+    this.#hashes[0] = hashBytes(this.#bytes, 0, 0);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Total bytes of all strings. */
+  get byteLength(): number {
+    return this.#used;
+  }
+
+  /** The id of the string source[start..end). */
+  intern(source: Uint8Array, start: number, end: number): number {
+    const hash = hashBytes(source, start, end);
+    const slots = this.#slots;
+    const mask = this.#mask;
+    let slot = hash & mask;
+    for (;;) {
+      const id = slots[slot]!;
+      if (id < 0) return this.#add(source, start, end, hash, slot);
+      if (this.#hashes[id] === hash && this.#equals(id, source, start, end)) return id;
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  internText(text: string): number {
+    if (text === '') return 0;
+    const bytes = encoder.encode(text);
+    return this.intern(bytes, 0, bytes.length);
+  }
+
+  /** The id of the text, or -1 when it is not in the table. */
+  find(text: string): number {
+    const bytes = encoder.encode(text);
+    const hash = hashBytes(bytes, 0, bytes.length);
+    let slot = hash & this.#mask;
+    for (;;) {
+      const id = this.#slots[slot]!;
+      if (id < 0) return -1;
+      if (this.#hashes[id] === hash && this.#equals(id, bytes, 0, bytes.length)) return id;
+      slot = (slot + 1) & this.#mask;
+    }
+  }
+
+  text(id: number): string {
+    return (this.#texts[id] ??= decoder.decode(this.bytesOf(id)));
+  }
+
+  /** The bytes of string `id`, as a view that the next intern may move. */
+  bytesOf(id: number): Uint8Array {
+    return this.#bytes.subarray(this.#starts[id], this.#starts[id + 1]);
+  }
+
+  lengthOf(id: number): number {
+    return this.#starts[id + 1]! - this.#starts[id]!;
+  }
+
+  /** All bytes of all strings, one after the other; replaced when the table grows. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  get starts(): Uint32Array {
+    return this.#starts;
+  }
+
+  #equals(id: number, source: Uint8Array, start: number, end: number): boolean {
+    const from = this.#starts[id]!;
+    const length = this.#starts[id + 1]! - from;
+    if (length !== end - start) return false;
+    const bytes = this.#bytes;
+    for (let i = 0; i < length; i++) if (bytes[from + i] !== source[start + i]) return false;
+    return true;
+  }
+
+  #add(source: Uint8Array, start: number, end: number, hash: number, slot: number): number {
+    const id = this.#count++;
+    const length = end - start;
+    if (this.#used + length > this.#bytes.length) {
+      const next = new Uint8Array(Math.max(this.#bytes.length * 2, this.#used + length));
+      next.set(this.#bytes.subarray(0, this.#used));
+      this.#bytes = next;
+    }
+    if (id + 2 > this.#starts.length) {
+      this.#starts = doubled(this.#starts);
+      this.#hashes = doubled(this.#hashes);
+    }
+    // Short strings are copied by hand: set() with a subarray costs more than the copy itself.
+    if (length < 48) for (let i = 0; i < length; i++) this.#bytes[this.#used + i] = source[start + i]!;
+    else this.#bytes.set(source.subarray(start, end), this.#used);
+    this.#used += length;
+    this.#starts[id + 1] = this.#used;
+    this.#hashes[id] = hash;
+    this.#slots[slot] = id;
+    if (this.#count * 2 > this.#mask) this.#rehash();
+    return id;
+  }
+
+  #rehash(): void {
+    const size = (this.#mask + 1) * 2;
+    const mask = size - 1;
+    const slots = new Int32Array(size).fill(-1);
+    for (let id = 0; id < this.#count; id++) {
+      let slot = this.#hashes[id]! & mask;
+      while (slots[slot]! >= 0) slot = (slot + 1) & mask;
+      slots[slot] = id;
+    }
+    this.#slots = slots;
+    this.#mask = mask;
+  }
+}
+
+function doubled(column: Uint32Array): Uint32Array<ArrayBuffer> {
+  const next = new Uint32Array(column.length * 2);
+  next.set(column);
+  return next;
+}
+
+/** FNV-1a over the bytes with a final mix (the low bits choose the slot, and FNV's low bits are its weakest). */
+function hashBytes(bytes: Uint8Array, start: number, end: number): number {
+  let hash = 0x811c9dc5 ^ (end - start);
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
+  return (hash ^ (hash >>> 13)) >>> 0;
+}

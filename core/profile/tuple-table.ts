@@ -1,0 +1,75 @@
+/**
+ * Distinct rows of `width` unsigned 32-bit numbers, interned by content and numbered from 0 in order of first sight.
+ * Row 0 is all zero and stands for "not set". Functions, mappings, frames and stacks are all such tables.
+ */
+export class TupleTable {
+  readonly width: number;
+  /** Row i is rows[i*width .. (i+1)*width). May be longer than count rows; may be replaced by intern. */
+  rows: Uint32Array;
+  #count = 1;
+  #slots: Int32Array;
+  #mask: number;
+
+  constructor(width: number, capacity = 64) {
+    this.width = width;
+    this.rows = new Uint32Array(width * capacity);
+    this.#slots = new Int32Array(capacity * 2).fill(-1);
+    this.#mask = capacity * 2 - 1;
+    this.#slots[hashRow(this.rows, 0, width) & this.#mask] = 0;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  at(row: number, column: number): number {
+    return this.rows[row * this.width + column]!;
+  }
+
+  /** The number of the row tuple[0..width). */
+  intern(tuple: Uint32Array): number {
+    const width = this.width;
+    let slot = hashRow(tuple, 0, width) & this.#mask;
+    const slots = this.#slots;
+    search: for (;;) {
+      const id = slots[slot]!;
+      if (id < 0) break;
+      slot = (slot + 1) & this.#mask;
+      for (let i = 0, at = id * width; i < width; i++) if (this.rows[at + i] !== tuple[i]) continue search;
+      return id;
+    }
+    const id = this.#count++;
+    if ((id + 1) * width > this.rows.length) {
+      const next = new Uint32Array(this.rows.length * 2);
+      next.set(this.rows);
+      this.rows = next;
+    }
+    for (let i = 0; i < width; i++) this.rows[id * width + i] = tuple[i]!;
+    slots[slot] = id;
+    if (this.#count * 2 > this.#mask) this.#rehash();
+    return id;
+  }
+
+  #rehash(): void {
+    const mask = (this.#mask + 1) * 2 - 1;
+    const slots = new Int32Array(mask + 1).fill(-1);
+    for (let id = 0; id < this.#count; id++) {
+      let slot = hashRow(this.rows, id * this.width, this.width) & mask;
+      while (slots[slot]! >= 0) slot = (slot + 1) & mask;
+      slots[slot] = id;
+    }
+    this.#slots = slots;
+    this.#mask = mask;
+  }
+}
+
+/** Multiply-xorshift over the numbers of one row (the finaliser of MurmurHash3 between rounds). */
+function hashRow(rows: Uint32Array, at: number, width: number): number {
+  let hash = 0;
+  for (let i = 0; i < width; i++) {
+    hash = Math.imul(hash ^ rows[at + i]!, 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+    hash ^= hash >>> 16;
+  }
+  return hash >>> 0;
+}

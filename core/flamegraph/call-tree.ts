@@ -32,7 +32,15 @@ export interface CallTree {
 }
 
 /** What kind of code a frame runs. The numbers are part of the tree wire format. */
-export const FrameKind = { unknown: 0, native: 1, kernel: 2, jit: 3, interpreted: 4, runtime: 5, marker: 6 } as const;
+export const FrameKind = {
+  unknown: 0,
+  native: 1,
+  kernel: 2,
+  jit: 3,
+  interpreted: 4,
+  runtime: 5,
+  marker: 6,
+} as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 
 /** Name of the root of every call tree. */

@@ -11,14 +11,23 @@ export class MalformedInputError extends Error {
   readonly format: string;
   readonly offset: number | undefined;
   constructor(format: string, message: string, offset?: number, options?: ErrorOptions) {
-    super(offset === undefined ? `${format}: ${message}` : `${format}: ${message} (at byte ${offset})`, options);
+    super(
+      offset === undefined ? `${format}: ${message}` : `${format}: ${message} (at byte ${offset})`,
+      options,
+    );
     this.format = format;
     this.offset = offset;
   }
 }
 
 /** Why an input is refused; each reason has one HTTP status and one Connect code. */
-export type RejectionReason = 'unauthenticated' | 'forbidden' | 'too-large' | 'rate-limited' | 'invalid' | 'not-found';
+export type RejectionReason =
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'too-large'
+  | 'rate-limited'
+  | 'invalid'
+  | 'not-found';
 
 /** The input is well-formed but not allowed: identity, limit or range. */
 export class RejectedError extends Error {
@@ -26,7 +35,11 @@ export class RejectedError extends Error {
   readonly reason: RejectionReason;
   /** For limits: seconds after which a retry is worth it. */
   readonly retryAfterSeconds: number | undefined;
-  constructor(reason: RejectionReason, message: string, options?: ErrorOptions & { retryAfterSeconds?: number }) {
+  constructor(
+    reason: RejectionReason,
+    message: string,
+    options?: ErrorOptions & { retryAfterSeconds?: number },
+  ) {
     super(message, options);
     this.reason = reason;
     this.retryAfterSeconds = options?.retryAfterSeconds;
@@ -34,7 +47,10 @@ export class RejectedError extends Error {
 }
 
 /** A named limit was passed. The message says the limit, the value seen, and how to raise it. */
-export function limitExceeded(limit: { name: string; value: number; unit: string }, seen: number): RejectedError {
+export function limitExceeded(
+  limit: { name: string; value: number; unit: string },
+  seen: number,
+): RejectedError {
   return new RejectedError(
     'too-large',
     `${limit.name} is ${limit.value} ${limit.unit}, this has ${seen}; raise it with the setting ${limit.name}`,

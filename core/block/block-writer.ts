@@ -1,0 +1,133 @@
+import type { Dataset } from '../profile/dataset-builder.ts';
+import { exactTotal, type ProfileRows, sampleCount } from '../profile/profile-rows.ts';
+import { ByteWriter } from '../wire/byte-writer.ts';
+import { BLOCK_FORMAT_VERSION, BLOCK_MAGIC, SectionEncoding } from './block-format.ts';
+import type { Codec } from './codec.ts';
+import {
+  type BlockMeta,
+  type DatasetEntry,
+  type Directory,
+  encodeDirectory,
+  type SectionRef,
+  type TypeEntry,
+  timeRangeOf,
+} from './directory.ts';
+import { encodeSamples, encodeTotals, rowOrder } from './rows-sections.ts';
+import { encodeSeries, encodeTexts } from './series-section.ts';
+import { encodeSymbols } from './symbols-section.ts';
+
+/** A block as written: its bytes, and the directory that they end with. */
+export interface WrittenBlock {
+  readonly bytes: Uint8Array;
+  readonly directory: Directory;
+  /** Where the directory lies, so that an index row lets a reader fetch it at once. */
+  readonly directoryOffset: number;
+  readonly directoryLength: number;
+}
+
+/**
+ * Writes a block dataset by dataset, so that a merge holds one dataset at a time besides the output. The same datasets
+ * in the same order give the same bytes.
+ */
+export class BlockWriter {
+  readonly #codec: Codec;
+  readonly #out = new ByteWriter(64 * 1024);
+  readonly #datasets: DatasetEntry[] = [];
+
+  constructor(codec: Codec) {
+    this.#codec = codec;
+    this.#out.u32(BLOCK_MAGIC);
+    this.#out.u16(BLOCK_FORMAT_VERSION);
+    this.#out.u16(0);
+  }
+
+  /** Adds a service's slice. Datasets come sorted by service; one without rows is left out. */
+  addDataset(dataset: Dataset): void {
+    const before = this.#datasets.at(-1)?.service;
+    if (before !== undefined && dataset.service <= before)
+      throw new Error(`dataset ${dataset.service} comes after ${before}`);
+    const types = [...dataset.types]
+      .filter(([, rows]) => rows.count > 0)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    if (types.length === 0) return;
+    // What a timeline reads stands first, then what a flame graph reads besides: each is one range.
+    const orders = types.map(([, rows]) => rowOrder(rows));
+    const totals = types.map(([, rows], i) => this.#section(encodeTotals(rows, orders[i]!)));
+    const seriesSection = this.#section(encodeSeries(dataset.labelSets));
+    const symbolsSection = this.#section(encodeSymbols(dataset.symbols));
+    const entries = types.map(([profileType, rows], i): TypeEntry => {
+      const samplesSection = this.#section(encodeSamples(rows, orders[i]!));
+      const total = exactTotal(rows);
+      return {
+        profileType,
+        rows: rows.count,
+        samples: sampleCount(rows),
+        total,
+        totalsSection: totals[i]!,
+        samplesSection,
+      };
+    });
+    const times = timeRangeOf(types.map(([, rows]) => timeRangeOfRows(rows)));
+    this.#datasets.push({
+      service: dataset.service,
+      ...times,
+      seriesSection,
+      symbolsSection,
+      types: entries,
+    });
+  }
+
+  /** @param batchIds the batch table that all rows refer to */
+  finish(meta: BlockMeta, batchIds: readonly string[]): WrittenBlock {
+    const batchesSection = this.#section(encodeTexts(batchIds));
+    const directory: Directory = {
+      ...meta,
+      ...timeRangeOf(this.#datasets),
+      batchesSection,
+      batchCount: batchIds.length,
+      datasets: this.#datasets,
+    };
+    const out = this.#out;
+    const raw = encodeDirectory(directory);
+    const stored = this.#codec.compress(raw);
+    const directoryOffset = out.length;
+    out.bytes(stored);
+    const trailer = out.length;
+    out.u64(directoryOffset);
+    out.u32(stored.length);
+    out.u32(raw.length);
+    out.u32(this.#codec.crc32(stored));
+    out.u32(this.#codec.crc32(out.view().subarray(trailer, trailer + 20)));
+    out.u16(BLOCK_FORMAT_VERSION);
+    out.u16(0);
+    out.u32(BLOCK_MAGIC);
+    return { bytes: out.finish(), directory, directoryOffset, directoryLength: stored.length };
+  }
+
+  /** Appends one section, compressed where that makes it shorter. */
+  #section(raw: Uint8Array): SectionRef {
+    const packed = raw.length < 32 ? raw : this.#codec.compress(raw);
+    const encoding = packed.length < raw.length ? SectionEncoding.zstd : SectionEncoding.stored;
+    const stored = encoding === SectionEncoding.zstd ? packed : raw;
+    const offset = this.#out.length;
+    this.#out.bytes(stored);
+    return {
+      offset,
+      storedLength: stored.length,
+      rawLength: raw.length,
+      crc: this.#codec.crc32(stored),
+      encoding,
+    };
+  }
+}
+
+function timeRangeOfRows(rows: ProfileRows): { minTime: number; maxTime: number } {
+  let minTime = Number.POSITIVE_INFINITY;
+  let maxTime = 0;
+  for (let row = 0; row < rows.count; row++) {
+    minTime = Math.min(minTime, rows.start[row]!);
+    // An instant profile still lies in a range that is not empty.
+    maxTime = Math.max(maxTime, rows.start[row]! + Math.max(1, rows.duration[row]!));
+  }
+  return { minTime, maxTime };
+}

@@ -1,0 +1,118 @@
+import type { Strings } from '../profile/string-table.ts';
+import {
+  FrameColumn,
+  FunctionColumn,
+  MappingColumn,
+  type Stacks,
+  type Symbols,
+  type Tuples,
+} from '../profile/symbol-table.ts';
+import { ByteReader } from '../wire/byte-reader.ts';
+import { ByteWriter } from '../wire/byte-writer.ts';
+
+// Section `symbols`: strings, functions, mappings, frames, stacks, in this order. Rows 0 are not written: they are
+// always the empty string, the zero row and the empty stack. Tables are written column by column, as like stands next
+// to like and compresses; stacks write the distance to their parent, which is small.
+
+export function encodeSymbols(symbols: Symbols): Uint8Array {
+  const out = new ByteWriter(64 * 1024);
+  writeStrings(out, symbols.strings);
+  writeTuples(out, symbols.functions);
+  writeTuples(out, symbols.mappings);
+  writeTuples(out, symbols.frames);
+  const { count, parents, frames } = symbols.stacks;
+  out.varint(count - 1);
+  for (let i = 1; i < count; i++) out.varint(i - parents[i]! - 1);
+  for (let i = 1; i < count; i++) out.varint(frames[i]!);
+  return out.finish();
+}
+
+/** @throws MalformedInputError when a length, an index or the order of stacks is wrong */
+export function decodeSymbols(bytes: Uint8Array): Symbols {
+  const input = new ByteReader(bytes, 'symbols section');
+  const strings = readStrings(input);
+  const functions = readTuples(input, FunctionColumn.width);
+  checkColumn(input, functions, FunctionColumn.name, strings.count, 'string');
+  checkColumn(input, functions, FunctionColumn.systemName, strings.count, 'string');
+  checkColumn(input, functions, FunctionColumn.filename, strings.count, 'string');
+  const mappings = readTuples(input, MappingColumn.width);
+  checkColumn(input, mappings, MappingColumn.filename, strings.count, 'string');
+  checkColumn(input, mappings, MappingColumn.buildId, strings.count, 'string');
+  const frames = readTuples(input, FrameColumn.width);
+  checkColumn(input, frames, FrameColumn.func, functions.count, 'function');
+  checkColumn(input, frames, FrameColumn.mapping, mappings.count, 'mapping');
+  const stacks = readStacks(input, frames.count);
+  input.expectEnd();
+  return { strings, functions, mappings, frames, stacks };
+}
+
+function writeStrings(out: ByteWriter, strings: Strings): void {
+  const { count, starts, bytes } = strings;
+  out.varint(count - 1);
+  for (let i = 1; i < count; i++) out.varint(starts[i + 1]! - starts[i]!);
+  out.bytes(bytes.subarray(starts[1], starts[count]));
+}
+
+function readStrings(input: ByteReader): Strings {
+  const count = input.count() + 1;
+  const starts = new Uint32Array(count + 1);
+  for (let i = 1; i < count; i++) {
+    const end = starts[i]! + input.varint();
+    if (end > input.bytes.length) input.fail('the strings are longer than the section');
+    starts[i + 1] = end;
+  }
+  return new StringColumn(input.take(starts[count]!), starts);
+}
+
+function writeTuples(out: ByteWriter, table: Tuples): void {
+  const { count, width, rows } = table;
+  out.varint(count - 1);
+  for (let k = 0; k < width; k++)
+    for (let at = width + k; at < count * width; at += width) out.varint(rows[at]!);
+}
+
+function readTuples(input: ByteReader, width: number): Tuples {
+  const count = input.count(width) + 1;
+  const rows = new Uint32Array(count * width);
+  for (let k = 0; k < width; k++) {
+    for (let at = width + k; at < rows.length; at += width) rows[at] = input.index(0x1_0000_0000);
+  }
+  return { width, count, rows };
+}
+
+function checkColumn(input: ByteReader, table: Tuples, column: number, limit: number, what: string): void {
+  for (let at = column; at < table.count * table.width; at += table.width) {
+    if (table.rows[at]! >= limit) input.fail(`refers to ${what} ${table.rows[at]}, there are ${limit}`);
+  }
+}
+
+function readStacks(input: ByteReader, frameCount: number): Stacks {
+  const count = input.count(2) + 1;
+  const parents = new Uint32Array(count);
+  const frames = new Uint32Array(count);
+  for (let i = 1; i < count; i++) parents[i] = i - 1 - input.index(i);
+  for (let i = 1; i < count; i++) frames[i] = input.index(frameCount);
+  return { count, parents, frames };
+}
+
+const decoder = new TextDecoder();
+
+/** Strings over borrowed bytes, decoded to text one by one as somebody reads them. */
+class StringColumn implements Strings {
+  readonly bytes: Uint8Array;
+  readonly starts: Uint32Array;
+  readonly #texts: (string | undefined)[] = [''];
+
+  constructor(bytes: Uint8Array, starts: Uint32Array) {
+    this.bytes = bytes;
+    this.starts = starts;
+  }
+
+  get count(): number {
+    return this.starts.length - 1;
+  }
+
+  text(id: number): string {
+    return (this.#texts[id] ??= decoder.decode(this.bytes.subarray(this.starts[id], this.starts[id + 1])));
+  }
+}

@@ -1,0 +1,124 @@
+import { RejectedError } from '../../core/errors.ts';
+import type { BatchLedger, BatchRecord, BootSequences, HourCounts } from '../registry.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
+
+type Fields = Record<string, unknown>;
+
+const HOUR_MS = 3_600_000;
+
+const COUNTS = [
+  'sequence',
+  'samplesTaken',
+  'samplesLost',
+  'samplesDropped',
+  'samplesKept',
+  'firstWindow',
+  'lastWindow',
+  'receivedAt',
+] as const;
+
+// Rows of one group arrive in ascending sequence, so that ranges grow at their end; hours are gathered by key.
+const LIST = `
+  SELECT cluster, node, boot_id, sequence, samples_taken, samples_lost, samples_dropped, samples_kept,
+    first_window, received_at
+  FROM batches WHERE first_window >= :from AND first_window < :until AND (:cluster IS NULL OR cluster = :cluster)
+  ORDER BY cluster, node, boot_id, sequence`;
+
+const SAME = `
+  SELECT samples_taken = :samplesTaken AND samples_lost = :samplesLost AND samples_dropped = :samplesDropped
+    AND samples_kept = :samplesKept AND first_window = :firstWindow AND last_window = :lastWindow AS same
+  FROM batches WHERE cluster = :cluster AND node = :node AND boot_id = :bootId AND sequence = :sequence`;
+
+/** One short row per batch, in SQLite, summed up when the audit asks. */
+export function sqliteBatchLedger(database: SqliteDatabase): BatchLedger {
+  const insert = database.prepare(`INSERT OR IGNORE INTO batches VALUES (:cluster, :node, :bootId, :sequence,
+    :samplesTaken, :samplesLost, :samplesDropped, :samplesKept, :firstWindow, :lastWindow, :receivedAt)`);
+  const same = database.prepare(SAME);
+  const list = database.prepare(LIST);
+  const forget = database.prepare('DELETE FROM batches WHERE received_at < :before');
+  return {
+    async recordBatch(record) {
+      checkRecord(record);
+      const { receivedAt, ...content } = record;
+      return database.write(() => {
+        if (insert.run({ ...content, receivedAt }).changes === 1) return 'recorded';
+        return same.get(content)?.same === 1 ? 'duplicate' : 'conflict';
+      });
+    },
+    async listBatchSequences({
+      cluster = null,
+      from,
+      until,
+    }: {
+      cluster?: string | null;
+      from: number;
+      until: number;
+    }) {
+      return database.read(() => summarize(list.iterate({ cluster, from, until })));
+    },
+    async forgetBatches(before) {
+      return database.write(() => Number(forget.run({ before }).changes));
+    },
+  };
+}
+
+function checkRecord(record: BatchRecord): void {
+  const named = record.cluster !== '' && record.node !== '' && record.bootId !== '';
+  const broken = COUNTS.find((field) => !Number.isSafeInteger(record[field]) || record[field] < 0);
+  if (named && broken === undefined) return;
+  const problem = broken ? `${broken} is ${record[broken]}, not a non-negative integer` : 'a name is empty';
+  throw new RejectedError(
+    'invalid',
+    `batch ${record.sequence} of ${record.cluster}/${record.node}: ${problem}`,
+  );
+}
+
+function summarize(rows: Iterable<Fields>): BootSequences[] {
+  const boots: BootSequences[] = [];
+  let boot: BootSequences | undefined;
+  for (const row of rows) {
+    if (boot?.cluster !== row.cluster || boot?.node !== row.node || boot?.bootId !== row.boot_id) {
+      boot = emptyBoot(row);
+      boots.push(boot);
+    }
+    addTo(boot as BootSequences, row);
+  }
+  for (const { hours } of boots) hours.sort((a, b) => a.hour - b.hour);
+  return boots;
+}
+
+function emptyBoot(row: Fields): BootSequences {
+  return {
+    cluster: String(row.cluster),
+    node: String(row.node),
+    bootId: String(row.boot_id),
+    sequences: [],
+    hours: [],
+    lastReceivedAt: 0,
+  };
+}
+
+function addTo(boot: BootSequences, row: Fields): void {
+  const sequence = Number(row.sequence);
+  const last = boot.sequences.at(-1);
+  if (last?.end === sequence) last.end++;
+  else boot.sequences.push({ first: sequence, end: sequence + 1 });
+  const counts = hourOf(boot, Number(row.first_window));
+  counts.batches++;
+  counts.samplesTaken += Number(row.samples_taken);
+  counts.samplesLost += Number(row.samples_lost);
+  counts.samplesDropped += Number(row.samples_dropped);
+  counts.samplesKept += Number(row.samples_kept);
+  boot.lastReceivedAt = Math.max(boot.lastReceivedAt, Number(row.received_at));
+}
+
+function hourOf(boot: BootSequences, time: number): HourCounts {
+  const hour = time - (time % HOUR_MS);
+  // Sequences follow time, so the hour is nearly always the last.
+  let counts = boot.hours.findLast((seen) => seen.hour === hour);
+  if (!counts) {
+    counts = { hour, batches: 0, samplesTaken: 0, samplesLost: 0, samplesDropped: 0, samplesKept: 0 };
+    boot.hours.push(counts);
+  }
+  return counts;
+}

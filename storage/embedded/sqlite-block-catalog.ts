@@ -1,0 +1,189 @@
+import { createHash } from 'node:crypto';
+import type { StatementSync } from 'node:sqlite';
+import { RejectedError } from '../../core/errors.ts';
+import type { BlockCatalog, BlockRow, BlockSwap, DatasetRow } from '../block-catalog.ts';
+import { checkBlockRow, checkSwap, MAX_CATALOG_PAGE, SWAP_TOKEN_MEMORY_MS } from '../block-catalog.ts';
+import { checkCount } from '../object-store.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
+
+type Fields = Record<string, unknown>;
+
+// The join reads, for each class of spans, the run of the index that can overlap; see the schema. CROSS JOIN keeps the
+// classes outermost.
+const OVERLAPPING = `
+  span_classes s CROSS JOIN`;
+const RANGE = `span_class = s.span_class AND min_time > :from - s.length AND min_time < :until AND max_time > :from`;
+
+const FIND = `
+  SELECT b.* FROM ${OVERLAPPING} blocks b
+  WHERE b.tenant = :tenant AND b.${RANGE.replaceAll(' AND m', ' AND b.m')}
+  ORDER BY b.min_time, b.block_id`;
+const FIND_SERVICE = `
+  SELECT * FROM blocks WHERE block_id IN (
+    SELECT d.block_id FROM ${OVERLAPPING} block_services d
+    WHERE d.tenant = :tenant AND d.service = :service AND d.${RANGE.replaceAll(' AND m', ' AND d.m')})
+  ORDER BY min_time, block_id`;
+const INSERT = `
+  INSERT INTO blocks VALUES (:blockId, :tenant, :level, :resolutionSeconds, :minTime, :maxTime, :spanClass, :size,
+    :directoryOffset, :directoryLength, :createdAt, :datasets, :batchIds)`;
+
+/** BlockCatalog in SQLite: a row per block, and an index row per dataset to find blocks by service and time. */
+export function sqliteBlockCatalog(database: SqliteDatabase, clock: () => number): BlockCatalog {
+  const sql = prepareAll(database);
+
+  function known(blockId: string): boolean {
+    return sql.known.get({ blockId }) !== undefined;
+  }
+  function insert(row: BlockRow): void {
+    sql.insert.run(toFields(row));
+    for (const dataset of row.datasets) sql.insertService.run(serviceFields(row, dataset));
+  }
+  function mark(blockId: string): void {
+    sql.mark.run({ blockId, markedAt: clock() });
+    sql.removeServices.run({ blockId });
+    sql.remove.run({ blockId });
+  }
+  function applySwap({ remove, add, token }: BlockSwap, effect: string): 'done' | 'conflict' {
+    const before = sql.swapped.get({ token });
+    if (before?.effect === effect) return 'done';
+    if (before)
+      throw new RejectedError('invalid', `token ${JSON.stringify(token)} was used for another swap`);
+    const live = remove.every((blockId) => sql.get.get({ blockId }) !== undefined);
+    if (!live || add.some((row) => known(row.blockId))) return 'conflict';
+    remove.forEach(mark);
+    add.forEach(insert);
+    sql.forgetSwaps.run({ before: clock() - SWAP_TOKEN_MEMORY_MS });
+    sql.keepSwap.run({ token, effect, at: clock() });
+    return 'done';
+  }
+
+  return {
+    async publish(row) {
+      checkBlockRow(row);
+      return database.write(() => {
+        if (known(row.blockId)) return 'exists';
+        insert(row);
+        return 'published';
+      });
+    },
+    async find({ tenant, from, until, service }) {
+      if (!(from < until)) return [];
+      const range = { tenant, from, until };
+      return database.read(() =>
+        (service === undefined ? sql.find.all(range) : sql.findService.all({ ...range, service })).map(toRow),
+      );
+    },
+    async get(blockId) {
+      return database.read(() => {
+        const fields = sql.get.get({ blockId });
+        return fields && toRow(fields);
+      });
+    },
+    async swap(swap) {
+      checkSwap(swap);
+      const effect = effectOf(swap);
+      return database.write(() => applySwap(swap, effect));
+    },
+    async listDeletionMarks(before, limit = MAX_CATALOG_PAGE) {
+      checkCount('limit', limit, MAX_CATALOG_PAGE);
+      return database.read(() => sql.marks.all({ before, limit }).map(toMark));
+    },
+    async forget(blockId) {
+      await database.write(() => sql.forget.run({ blockId }));
+    },
+    async list({ tenant, level, after, limit }) {
+      checkCount('limit', limit, MAX_CATALOG_PAGE);
+      const page = { tenant, minTime: after?.minTime ?? -1, blockId: after?.blockId ?? '', limit };
+      return database.read(() =>
+        (level === undefined ? sql.list.all(page) : sql.listLevel.all({ ...page, level })).map(toRow),
+      );
+    },
+  };
+}
+
+function prepareAll(database: SqliteDatabase): Record<string, StatementSync> {
+  const page = '(min_time, block_id) > (:minTime, :blockId) ORDER BY min_time, block_id LIMIT :limit';
+  const statements = {
+    find: FIND,
+    findService: FIND_SERVICE,
+    insert: INSERT,
+    insertService: `INSERT OR IGNORE INTO block_services VALUES (:tenant, :service, :spanClass, :minTime, :maxTime, :blockId)`,
+    get: 'SELECT * FROM blocks WHERE block_id = :blockId',
+    known: `SELECT 1 FROM blocks WHERE block_id = :blockId UNION ALL SELECT 1 FROM deletion_marks WHERE block_id = :blockId`,
+    remove: 'DELETE FROM blocks WHERE block_id = :blockId',
+    removeServices: 'DELETE FROM block_services WHERE block_id = :blockId',
+    mark: 'INSERT INTO deletion_marks SELECT block_id, tenant, level, :markedAt FROM blocks WHERE block_id = :blockId',
+    marks: 'SELECT * FROM deletion_marks WHERE marked_at < :before ORDER BY marked_at, block_id LIMIT :limit',
+    forget: 'DELETE FROM deletion_marks WHERE block_id = :blockId',
+    swapped: 'SELECT effect FROM swaps WHERE token = :token',
+    keepSwap: 'INSERT INTO swaps VALUES (:token, :effect, :at)',
+    forgetSwaps: 'DELETE FROM swaps WHERE swapped_at < :before',
+    list: `SELECT * FROM blocks WHERE tenant = :tenant AND ${page}`,
+    listLevel: `SELECT * FROM blocks WHERE tenant = :tenant AND level = :level AND ${page}`,
+  };
+  return Object.fromEntries(Object.entries(statements).map(([name, text]) => [name, database.prepare(text)]));
+}
+
+/** The class c of a span: 2^(c-1) < span ≤ 2^c, exact for all safe integers. */
+function spanClass(minTime: number, maxTime: number): number {
+  const span = maxTime - minTime;
+  let shift = 0;
+  while (2 ** shift < span) shift++;
+  return shift;
+}
+
+function toFields(row: BlockRow) {
+  return {
+    ...row,
+    spanClass: spanClass(row.minTime, row.maxTime),
+    datasets: JSON.stringify(row.datasets),
+    batchIds: JSON.stringify(row.batchIds),
+  };
+}
+
+function serviceFields(row: BlockRow, dataset: DatasetRow) {
+  const { minTime, maxTime, service } = dataset;
+  return {
+    tenant: row.tenant,
+    service,
+    spanClass: spanClass(minTime, maxTime),
+    minTime,
+    maxTime,
+    blockId: row.blockId,
+  };
+}
+
+function toRow(fields: Fields): BlockRow {
+  return {
+    blockId: String(fields.block_id),
+    tenant: String(fields.tenant),
+    level: Number(fields.level),
+    resolutionSeconds: Number(fields.resolution_seconds),
+    minTime: Number(fields.min_time),
+    maxTime: Number(fields.max_time),
+    size: Number(fields.size),
+    directoryOffset: Number(fields.directory_offset),
+    directoryLength: Number(fields.directory_length),
+    createdAt: Number(fields.created_at),
+    datasets: JSON.parse(String(fields.datasets)),
+    batchIds: JSON.parse(String(fields.batch_ids)),
+  };
+}
+
+function toMark(fields: Fields) {
+  return {
+    blockId: String(fields.block_id),
+    tenant: String(fields.tenant),
+    level: Number(fields.level),
+    markedAt: Number(fields.marked_at),
+  };
+}
+
+/** Equal for swaps that do the same, whatever the order of their blocks. */
+function effectOf({ remove, add }: BlockSwap): string {
+  const rows = add.map((row) =>
+    JSON.stringify(Object.entries(toFields(row)).sort(([a], [b]) => (a < b ? -1 : 1))),
+  );
+  const text = JSON.stringify([[...remove].sort(), rows.sort()]);
+  return createHash('sha256').update(text).digest('hex');
+}

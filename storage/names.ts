@@ -1,0 +1,94 @@
+// The layout of object keys: the only place that spells them. Free of any SDK, so that tools and infrastructure code
+// may read it too.
+import { RejectedError } from '../core/errors.ts';
+import { checkObjectKey, isKeySegment } from './object-store.ts';
+
+/** First segment of every block's key. */
+export const BLOCKS = 'blocks';
+
+/** First segment of the key of every batch that was too large to travel inside the queue. */
+export const INBOX = 'inbox';
+
+/** Highest compaction level that a key can hold. */
+export const MAX_LEVEL = 99;
+
+export interface BlockName {
+  tenant: string;
+  level: number;
+  blockId: string;
+}
+
+export interface InboxName {
+  tenant: string;
+  cluster: string;
+  batchId: string;
+}
+
+/** `blocks/<tenant>/<level>/<blockId>.block`. @throws RejectedError 'invalid' when a part cannot stand in a key. */
+export function blockKey(tenant: string, level: number, blockId: string): string {
+  checkPart('tenant', tenant);
+  checkPart('block id', blockId);
+  if (!Number.isInteger(level) || level < 0 || level > MAX_LEVEL) {
+    throw new RejectedError('invalid', `compaction level ${level} is not an integer from 0 to ${MAX_LEVEL}`);
+  }
+  return checked(`${blocksPrefix(tenant)}${level}/${blockId}.block`);
+}
+
+/** `blocks/<tenant>/`: what the keys of a tenant's blocks begin with. */
+export function blocksPrefix(tenant: string): string {
+  checkPart('tenant', tenant);
+  return `${BLOCKS}/${tenant}/`;
+}
+
+/** The parts of a block's key, or undefined when `blockKey` would not have built it. */
+export function parseBlockKey(key: string): BlockName | undefined {
+  const match = /^blocks\/([^/]+)\/(0|[1-9][0-9]?)\/([^/]+)\.block$/.exec(key);
+  if (!match) return undefined;
+  const [, tenant, level, blockId] = match;
+  return rebuilt(key, { tenant, level: Number(level), blockId }, (name) =>
+    blockKey(name.tenant, name.level, name.blockId),
+  );
+}
+
+/** `inbox/<tenant>/<cluster>/<batchId>.batch`. @throws RejectedError 'invalid' when a part cannot stand in a key. */
+export function inboxKey(tenant: string, cluster: string, batchId: string): string {
+  checkPart('cluster', cluster);
+  checkPart('batch id', batchId);
+  return checked(`${inboxPrefix(tenant)}${cluster}/${batchId}.batch`);
+}
+
+/** `inbox/<tenant>/`: what the keys of a tenant's waiting batches begin with. */
+export function inboxPrefix(tenant: string): string {
+  checkPart('tenant', tenant);
+  return `${INBOX}/${tenant}/`;
+}
+
+/** The parts of a waiting batch's key, or undefined when `inboxKey` would not have built it. */
+export function parseInboxKey(key: string): InboxName | undefined {
+  const match = /^inbox\/([^/]+)\/([^/]+)\/([^/]+)\.batch$/.exec(key);
+  if (!match) return undefined;
+  const [, tenant, cluster, batchId] = match;
+  return rebuilt(key, { tenant, cluster, batchId }, (name) =>
+    inboxKey(name.tenant, name.cluster, name.batchId),
+  );
+}
+
+function checkPart(what: string, part: string): void {
+  if (isKeySegment(part)) return;
+  throw new RejectedError('invalid', `${what} ${JSON.stringify(part)} is not made of A-Z a-z 0-9 . _ = -`);
+}
+
+function checked(key: string): string {
+  checkObjectKey(key);
+  return key;
+}
+
+/** `name` when `build` turns it into `key` again: so a parser accepts exactly what its builder makes. */
+function rebuilt<T>(key: string, name: T, build: (name: T) => string): T | undefined {
+  try {
+    return build(name) === key ? name : undefined;
+  } catch (error) {
+    if (error instanceof RejectedError) return undefined;
+    throw error;
+  }
+}

@@ -67,6 +67,7 @@ export const SCHEMA_STEPS: readonly string[] = [
     dead_at INTEGER
   ) STRICT;
   CREATE INDEX messages_by_visibility ON messages (visible_at, id) WHERE dead_at IS NULL;
+  CREATE INDEX messages_by_wear ON messages (receive_count, visible_at) WHERE dead_at IS NULL;
   CREATE INDEX messages_by_age ON messages (sent_at) WHERE dead_at IS NULL;
   CREATE INDEX dead_letters ON messages (id) WHERE dead_at IS NOT NULL;
   CREATE TABLE payloads (

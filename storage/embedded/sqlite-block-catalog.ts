@@ -8,20 +8,18 @@ import type { SqliteDatabase } from './sqlite-database.ts';
 
 type Fields = Record<string, unknown>;
 
-// The join reads, for each class of spans, the run of the index that can overlap; see the schema. CROSS JOIN keeps the
-// classes outermost.
-const OVERLAPPING = `
-  span_classes s CROSS JOIN`;
-const RANGE = `span_class = s.span_class AND min_time > :from - s.length AND min_time < :until AND max_time > :from`;
+/**
+ * The rows of a table `r` that overlap [:from, :until): the join reads, for each class of spans, the run of the index that
+ * can overlap; see the schema. CROSS JOIN keeps the classes outermost.
+ */
+const overlapping = (table: string) => `span_classes s CROSS JOIN ${table} r
+  WHERE r.span_class = s.span_class AND r.min_time > :from - s.length AND r.min_time < :until AND r.max_time > :from
+    AND r.tenant = :tenant`;
 
-const FIND = `
-  SELECT b.* FROM ${OVERLAPPING} blocks b
-  WHERE b.tenant = :tenant AND b.${RANGE.replaceAll(' AND m', ' AND b.m')}
-  ORDER BY b.min_time, b.block_id`;
+const FIND = `SELECT r.* FROM ${overlapping('blocks')} ORDER BY r.min_time, r.block_id`;
 const FIND_SERVICE = `
-  SELECT * FROM blocks WHERE block_id IN (
-    SELECT d.block_id FROM ${OVERLAPPING} block_services d
-    WHERE d.tenant = :tenant AND d.service = :service AND d.${RANGE.replaceAll(' AND m', ' AND d.m')})
+  SELECT * FROM blocks
+  WHERE block_id IN (SELECT r.block_id FROM ${overlapping('block_services')} AND r.service = :service)
   ORDER BY min_time, block_id`;
 const INSERT = `
   INSERT INTO blocks VALUES (:blockId, :tenant, :level, :resolutionSeconds, :minTime, :maxTime, :spanClass, :size,
@@ -132,11 +130,24 @@ function spanClass(minTime: number, maxTime: number): number {
   return shift;
 }
 
+/** Only the fields of the port, in fixed order: equal rows give equal fields, whatever else the caller's object carries. */
 function toFields(row: BlockRow) {
+  const datasets = row.datasets.map(({ service, profileTypes, minTime, maxTime }) => {
+    return { service, profileTypes, minTime, maxTime };
+  });
   return {
-    ...row,
+    blockId: row.blockId,
+    tenant: row.tenant,
+    level: row.level,
+    resolutionSeconds: row.resolutionSeconds,
+    minTime: row.minTime,
+    maxTime: row.maxTime,
     spanClass: spanClass(row.minTime, row.maxTime),
-    datasets: JSON.stringify(row.datasets),
+    size: row.size,
+    directoryOffset: row.directoryOffset,
+    directoryLength: row.directoryLength,
+    createdAt: row.createdAt,
+    datasets: JSON.stringify(datasets),
     batchIds: JSON.stringify(row.batchIds),
   };
 }
@@ -181,9 +192,7 @@ function toMark(fields: Fields) {
 
 /** Equal for swaps that do the same, whatever the order of their blocks. */
 function effectOf({ remove, add }: BlockSwap): string {
-  const rows = add.map((row) =>
-    JSON.stringify(Object.entries(toFields(row)).sort(([a], [b]) => (a < b ? -1 : 1))),
-  );
+  const rows = add.map((row) => JSON.stringify(toFields(row)));
   const text = JSON.stringify([[...remove].sort(), rows.sort()]);
   return createHash('sha256').update(text).digest('hex');
 }

@@ -22,6 +22,7 @@ const LOG_BYTES = 64 * 1024 * 1024;
  * asked for in the same turn of the loop share one transaction, and one wait.
  */
 export interface SqliteDatabase {
+  /** The statement takes whole objects: properties that it does not name are ignored. */
   prepare(sql: string): StatementSync;
   /** Runs `work` at once. It must only read. */
   read<T>(work: () => T): Promise<T>;
@@ -56,7 +57,11 @@ export function openSqliteDatabase(file: string): SqliteDatabase {
     if (closed) throw new RetryableError(`the database ${file} is closed: the server is stopping`);
   }
   return {
-    prepare: (sql) => db.prepare(sql),
+    prepare(sql) {
+      const statement = db.prepare(sql);
+      statement.setAllowUnknownNamedParameters(true);
+      return statement;
+    },
     async read(work) {
       checkOpen();
       return translated(work);

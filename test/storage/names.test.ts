@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RejectedError } from '../../core/errors.ts';
+import {
+  blockKey,
+  blocksPrefix,
+  inboxKey,
+  inboxPrefix,
+  parseBlockKey,
+  parseInboxKey,
+} from '../../storage/names.ts';
+
+test('a block key names tenant, level and block', () => {
+  assert.equal(blockKey('acme', 0, '01J9ZX'), 'blocks/acme/0/01J9ZX.block');
+  assert.deepEqual(parseBlockKey('blocks/acme/12/01J9ZX.block'), {
+    tenant: 'acme',
+    level: 12,
+    blockId: '01J9ZX',
+  });
+  assert.ok(blockKey('acme', 3, 'x').startsWith(blocksPrefix('acme')));
+});
+
+test('an inbox key names tenant, cluster and batch', () => {
+  assert.equal(inboxKey('acme', 'prod', 'prod.n1.b.7'), 'inbox/acme/prod/prod.n1.b.7.batch');
+  assert.deepEqual(parseInboxKey('inbox/acme/prod/a.batch'), {
+    tenant: 'acme',
+    cluster: 'prod',
+    batchId: 'a',
+  });
+  assert.ok(inboxKey('acme', 'prod', 'x').startsWith(inboxPrefix('acme')));
+});
+
+test('parts that would change the path are refused', () => {
+  for (const part of ['', '.', '..', 'a/b', '../x', 'a b', 'ü', 'a\0', 'a'.repeat(300)]) {
+    assert.throws(() => blockKey(part, 0, 'b'), RejectedError);
+    assert.throws(() => blockKey('t', 0, part), RejectedError);
+    assert.throws(() => inboxKey(part, 'c', 'b'), RejectedError);
+    assert.throws(() => inboxKey('t', part, 'b'), RejectedError);
+    assert.throws(() => inboxKey('t', 'c', part), RejectedError);
+    assert.throws(() => blocksPrefix(part), RejectedError);
+    assert.throws(() => inboxPrefix(part), RejectedError);
+  }
+  for (const level of [-1, 0.5, 100, Number.NaN])
+    assert.throws(() => blockKey('t', level, 'b'), RejectedError);
+  assert.throws(
+    () => blockKey('t', 0, 'b'.repeat(255)),
+    RejectedError,
+    'the file name with its ending is too long',
+  );
+});
+
+test('a parser accepts only what its builder makes', () => {
+  const foreign = [
+    'blocks/acme/00/x.block',
+    'blocks/acme/01/x.block',
+    'blocks/acme/100/x.block',
+    'blocks/acme/-1/x.block',
+    'blocks/acme/0/.block',
+    'blocks/../0/x.block',
+    'blocks/acme/0/x',
+    'blocks/acme/0/y/x.block',
+    'Blocks/acme/0/x.block',
+    ' blocks/acme/0/x.block',
+    'blocks/acme/0/x.block\n',
+    'inbox/acme/prod/x.batch',
+    '',
+  ];
+  for (const key of foreign) assert.equal(parseBlockKey(key), undefined, key);
+  for (const key of [
+    'inbox/acme/x.batch',
+    'inbox/acme/../x.batch',
+    'inbox/a/b/.batch',
+    'blocks/acme/0/x.block',
+  ]) {
+    assert.equal(parseInboxKey(key), undefined, key);
+  }
+});

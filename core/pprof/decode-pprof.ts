@@ -1,0 +1,139 @@
+import type { Labels } from '../labels/labels.ts';
+import { profileTypeId, type ValueType } from '../labels/profile-type.ts';
+import type { DatasetBuilder } from '../profile/dataset-builder.ts';
+import type { PprofLimits } from './pprof-limits.ts';
+import { addRows, type SignedProfileType, type TypeTotal } from './pprof-rows.ts';
+import { SampleReader } from './pprof-samples.ts';
+import { findSections, type PprofSections, type RawValueType } from './pprof-sections.ts';
+import { type KeepAddresses, PprofSymbols } from './pprof-symbols.ts';
+import { SampleLabels } from './sample-labels.ts';
+
+export interface PprofOptions {
+  /** Labels of all series of the profile, with service_name. They win over sample labels of the same name. */
+  readonly labels: Labels;
+  /** First part of the profile type ids, such as "process_cpu", from the (renamed) sample types. */
+  readonly profileName: (sampleTypes: readonly ValueType[]) => string;
+  readonly renameSampleType?: (type: ValueType) => ValueType;
+  /** Where the batch that brings the profile is in the batch table of the rows. */
+  readonly batch: number;
+  /** Start of the window in ms since epoch, instead of what the profile says. */
+  readonly start?: number;
+  /** Length of the window in ms, instead of what the profile says. */
+  readonly durationMs?: number;
+  /** ms since epoch: the start when the profile says none that can be true. */
+  readonly now: number;
+  readonly limits: PprofLimits;
+  readonly keepAddresses: KeepAddresses;
+}
+
+export interface PprofSummary {
+  /** Per sample type: its profile type id, the exact sum of its values, and how many samples it stands for. Negative
+   *  values, turned, are an entry of their own (see SignedProfileType). */
+  readonly profileTypes: readonly TypeTotal[];
+  /** Window [start, start + durationMs), ms since epoch. */
+  readonly start: number;
+  readonly durationMs: number;
+  /** Nanoseconds (or whatever the period type counts) between two samples; 0 when not said. */
+  readonly period: bigint;
+  /** Samples in the profile, with those that have no value. */
+  readonly sampleRecords: number;
+  /** Distinct locations that samples use. */
+  readonly locations: number;
+  /** Distinct label sets among the samples. */
+  readonly labelSets: number;
+}
+
+/**
+ * Adds one pprof profile (protobuf, not gzipped) to a dataset, one row per sample type and label set. Symbols go
+ * straight into the dataset's tables: no object is built per sample, location or function. When the profile is refused
+ * no row was added, though names that were read before that may stay in the symbol table.
+ *
+ * Format: google/pprof proto/profile.proto. Fields may come in any order, numbers packed or not, ids are any non-zero
+ * 64-bit numbers. Deep stacks keep the frames at their root and end in "[truncated]": who reads a flame graph from its
+ * root sees true totals everywhere but at the cut.
+ * @throws MalformedInputError when it does not follow the format
+ * @throws RejectedError when it passes a limit or its sums are not exact
+ */
+export function addPprof(into: DatasetBuilder, raw: Uint8Array, options: PprofOptions): PprofSummary {
+  const { limits } = options;
+  const sections = findSections(raw, limits);
+  const symbols = new PprofSymbols(raw, sections, into.symbols, limits, options.keepAddresses);
+  const profileTypes = profileTypesOf(sections, symbols, options);
+  const labels = new SampleLabels(options.labels, into.series, symbols, sections.strings.count, limits);
+  const reader = new SampleReader(raw, sections, symbols, into.symbols.stacks, labels, limits);
+  const columns = reader.read(sections);
+  const start = options.start ?? startOf(sections.timeNanos, options.now);
+  const durationMs = Math.max(1, options.durationMs ?? durationOf(sections.durationNanos));
+  const totals = addRows(into, columns, {
+    profileTypes: profileTypes.signed,
+    countType: profileTypes.countType,
+    seriesIds: labels.seriesIds,
+    start,
+    duration: durationMs,
+    batch: options.batch,
+  });
+  return {
+    profileTypes: totals,
+    start,
+    durationMs,
+    period: sections.period,
+    sampleRecords: sections.samples.count,
+    locations: symbols.used,
+    labelSets: labels.seriesIds.length,
+  };
+}
+
+/** Sample type of the sizes of negative values: "inuse_space" that shrank is "inuse_space_negative". */
+export const NEGATIVE_SUFFIX = '_negative';
+
+interface ProfileTypes {
+  readonly signed: readonly SignedProfileType[];
+  /** Which sample type counts samples, or -1. */
+  readonly countType: number;
+}
+
+function profileTypesOf(sections: PprofSections, symbols: PprofSymbols, options: PprofOptions): ProfileTypes {
+  const rename = options.renameSampleType ?? ((type) => type);
+  const types = sections.sampleTypes.map((type) => cleaned(rename(valueTypeOf(type, symbols))));
+  const period = sections.periodType && cleaned(valueTypeOf(sections.periodType, symbols));
+  const name = options.profileName(types);
+  const signed = types.map((type) => ({
+    positive: profileTypeId(name, type, period),
+    negative: profileTypeId(name, { type: type.type + NEGATIVE_SUFFIX, unit: type.unit }, period),
+  }));
+  const countType = types.findIndex(
+    ({ type, unit }) => unit === 'count' && (type === 'samples' || type === 'sample'),
+  );
+  return { signed, countType };
+}
+
+function valueTypeOf(raw: RawValueType, symbols: PprofSymbols): ValueType {
+  return { type: symbols.text(raw.type), unit: symbols.text(raw.unit) };
+}
+
+/** Longest type or unit of a value that is kept, in characters. */
+const TYPE_LENGTH_MAX = 128;
+
+/** A profile type id has its parts between colons, so none may hold one. */
+function cleaned({ type, unit }: ValueType): ValueType {
+  const part = (text: string) => text.slice(0, TYPE_LENGTH_MAX).replaceAll(':', '_');
+  return { type: part(type) || 'unknown', unit: part(unit) };
+}
+
+/** Continuous profiling is younger than this: 2000-01-01. Earlier times come from clocks or units that are not set. */
+const EARLIEST_START = 946_684_800_000;
+const DAY = 86_400_000;
+
+/** `now` when the profile's time is not set, before EARLIEST_START or more than a day ahead. */
+function startOf(timeNanos: bigint, now: number): number {
+  const start = Number(timeNanos / 1_000_000n);
+  return start < EARLIEST_START || start > now + DAY ? now : start;
+}
+
+/** Longest window that is believed: 31 days. */
+const DURATION_MAX = 31 * DAY;
+
+function durationOf(durationNanos: bigint): number {
+  const ms = Math.round(Number(durationNanos) / 1e6);
+  return ms < 0 || ms > DURATION_MAX ? 0 : ms;
+}

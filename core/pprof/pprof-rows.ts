@@ -1,0 +1,253 @@
+import { RejectedError } from '../errors.ts';
+import type { DatasetBuilder } from '../profile/dataset-builder.ts';
+import { WINDOW_TOTAL_MAX } from '../profile/entry-accumulator.ts';
+import type { RowHead } from '../profile/profile-rows.ts';
+import type { SampleColumns } from './pprof-samples.ts';
+
+/** What one profile adds, but for its values. */
+export interface RowPlan {
+  /** Per sample type: the profile type of its values, and that of the sizes of its negative values. */
+  readonly profileTypes: readonly SignedProfileType[];
+  /** Which sample type counts samples, or -1. */
+  readonly countType: number;
+  /** Per label set: its series in the dataset. */
+  readonly seriesIds: readonly number[];
+  readonly start: number;
+  readonly duration: number;
+  readonly batch: number;
+}
+
+/**
+ * Rows hold no negative values, as a flame graph cannot show one; differences of gauges (such as Go's inuse_space with
+ * ?seconds=) do have them. They are kept under a profile type of their own, sign turned: what grew under `positive`,
+ * what shrank under `negative`, and the profile's own total is the difference of both.
+ */
+export interface SignedProfileType {
+  readonly positive: string;
+  readonly negative: string;
+}
+
+/** Sum over one profile, per sample type. */
+export interface TypeTotal {
+  readonly id: string;
+  readonly total: bigint;
+  readonly samples: number;
+}
+
+/** A row whose values pass 2^53 before they are divided by their greatest common divisor. */
+interface ExactRow {
+  readonly profileType: string;
+  readonly head: RowHead;
+  readonly scale: number;
+  readonly total: number;
+  readonly stacks: Uint32Array;
+  readonly values: Float64Array;
+}
+
+/**
+ * Adds one row per sample type and label set. All or nothing: what can be refused is worked out before the first row
+ * goes in.
+ * @throws RejectedError when a sum passes 2^53 − 1 in units of the values' greatest common divisor
+ */
+export function addRows(into: DatasetBuilder, columns: SampleColumns, plan: RowPlan): TypeTotal[] {
+  const groups = groupByLabelSet(columns, plan.seriesIds.length);
+  const plainParts: Part[] = [];
+  const exactRows: ExactRow[] = [];
+  const totals: TypeTotal[] = [];
+  for (const part of partsOf(columns, plan)) {
+    const samples = countSamples(columns, groups.order, 0, columns.count, part, plan);
+    let total = BigInt(part.isPlain ? part.sum : 0);
+    if (part.isPlain) plainParts.push(part);
+    else {
+      for (const row of exactRowsOf(columns, groups, part, plan)) {
+        exactRows.push(row);
+        total += BigInt(row.total) * BigInt(row.scale);
+      }
+    }
+    totals.push({ id: part.id, total, samples });
+  }
+  for (const part of plainParts) addPlainRows(into, columns, groups, part, plan);
+  for (const row of exactRows) {
+    into
+      .rowsOf(row.profileType)
+      .add(row.head, row.scale, row.total, row.stacks, row.values, row.stacks.length);
+  }
+  return totals;
+}
+
+/** The values of one sample type that have one sign. */
+interface Part {
+  readonly id: string;
+  readonly type: number;
+  readonly sign: 1 | -1;
+  /** Sum of their sizes; exact only when `isPlain`. */
+  readonly sum: number;
+  /** Doubles are exact for all of their sums. */
+  readonly isPlain: boolean;
+}
+
+function partsOf(columns: SampleColumns, plan: RowPlan): Part[] {
+  const { count, values, large } = columns;
+  const width = plan.profileTypes.length;
+  const parts: Part[] = [];
+  for (let type = 0; type < width; type++) {
+    let positive = 0;
+    let negative = 0;
+    for (let i = type, end = count * width; i < end; i += width) {
+      const value = values[i]!;
+      if (value >= 0) positive += value;
+      else if (value < 0) negative -= value;
+      else if (large.get(i)! > 0n) positive = Number.POSITIVE_INFINITY;
+      else negative = Number.POSITIVE_INFINITY;
+    }
+    const ids = plan.profileTypes[type]!;
+    parts.push({ id: ids.positive, type, sign: 1, sum: positive, isPlain: positive <= WINDOW_TOTAL_MAX });
+    if (negative > 0)
+      parts.push({ id: ids.negative, type, sign: -1, sum: negative, isPlain: negative <= WINDOW_TOTAL_MAX });
+  }
+  refuseTwice(parts);
+  return parts;
+}
+
+/** Sample numbers with those of one label set side by side: set g is order[starts[g]..starts[g+1]). */
+interface Groups {
+  readonly starts: Uint32Array;
+  readonly order: Uint32Array;
+}
+
+/** Counting sort. */
+function groupByLabelSet(columns: SampleColumns, sets: number): Groups {
+  const { count, labelSets } = columns;
+  const starts = new Uint32Array(sets + 1);
+  const order = new Uint32Array(count);
+  for (let s = 0; s < count; s++) starts[labelSets[s]! + 1]!++;
+  for (let g = 0; g < sets; g++) starts[g + 1]! += starts[g]!;
+  const next = starts.slice();
+  for (let s = 0; s < count; s++) order[next[labelSets[s]!]!++] = s;
+  return { starts, order };
+}
+
+/** Two rows of one type, series and window would pass for one row that came twice. */
+function refuseTwice(parts: readonly Part[]): void {
+  const ids = new Set<string>();
+  for (const { id } of parts) {
+    if (ids.has(id)) throw new RejectedError('invalid', `two sample types of the profile are both ${id}`);
+    ids.add(id);
+  }
+}
+
+/** How many samples order[from..to) stand for: what the sample type that counts them says, else how many have a value. */
+function countSamples(
+  columns: SampleColumns,
+  order: Uint32Array,
+  from: number,
+  to: number,
+  { type, sign }: Part,
+  plan: RowPlan,
+): number {
+  const { values, large } = columns;
+  const width = plan.profileTypes.length;
+  let samples = 0;
+  for (let i = from; i < to; i++) {
+    const at = order[i]! * width;
+    const value = values[at + type]!;
+    if (value === 0 || (value < 0 ? -1 : value > 0 ? 1 : signOf(large, at + type)) !== sign) continue;
+    if (plan.countType < 0) samples++;
+    else {
+      const counted = values[at + plan.countType]!;
+      samples += Math.abs(Number.isNaN(counted) ? Number(large.get(at + plan.countType)) : counted);
+    }
+  }
+  return Math.min(samples, Number.MAX_SAFE_INTEGER);
+}
+
+function signOf(large: ReadonlyMap<number, bigint>, at: number): 1 | -1 {
+  return large.get(at)! > 0n ? 1 : -1;
+}
+
+function headOf(columns: SampleColumns, groups: Groups, group: number, part: Part, plan: RowPlan): RowHead {
+  const { starts, order } = groups;
+  return {
+    series: plan.seriesIds[group]!,
+    start: plan.start,
+    duration: plan.duration,
+    batch: plan.batch,
+    samples: countSamples(columns, order, starts[group]!, starts[group + 1]!, part, plan),
+  };
+}
+
+function addPlainRows(
+  into: DatasetBuilder,
+  columns: SampleColumns,
+  groups: Groups,
+  part: Part,
+  plan: RowPlan,
+): void {
+  const { entries } = into;
+  const { stacks, values } = columns;
+  const { starts, order } = groups;
+  const { type, sign } = part;
+  const width = plan.profileTypes.length;
+  for (let g = 0; g < plan.seriesIds.length; g++) {
+    if (starts[g] === starts[g + 1]) continue;
+    entries.begin(into.symbols.stacks.count);
+    for (let i = starts[g]!; i < starts[g + 1]!; i++) {
+      const sample = order[i]!;
+      const value = values[sample * width + type]! * sign;
+      if (value > 0) entries.add(stacks[sample]!, value);
+    }
+    into.addAccumulated(part.id, headOf(columns, groups, g, part, plan));
+  }
+}
+
+/** The slow road for sums of 2^53 and more: the same rows in exact arithmetic. */
+function exactRowsOf(columns: SampleColumns, groups: Groups, part: Part, plan: RowPlan): ExactRow[] {
+  const rows: ExactRow[] = [];
+  const width = plan.profileTypes.length;
+  const sign = BigInt(part.sign);
+  for (let g = 0; g < plan.seriesIds.length; g++) {
+    const byStack = new Map<number, bigint>();
+    for (let i = groups.starts[g]!; i < groups.starts[g + 1]!; i++) {
+      const sample = groups.order[i]!;
+      const at = sample * width + part.type;
+      const value = sign * (columns.large.get(at) ?? BigInt(columns.values[at]!));
+      const stack = columns.stacks[sample]!;
+      if (value > 0n) byStack.set(stack, (byStack.get(stack) ?? 0n) + value);
+    }
+    if (byStack.size === 0) continue;
+    rows.push(exactRow(byStack, part.id, headOf(columns, groups, g, part, plan)));
+  }
+  return rows;
+}
+
+function exactRow(byStack: Map<number, bigint>, profileType: string, head: RowHead): ExactRow {
+  const entries = [...byStack].sort(([a], [b]) => a - b);
+  let divisor = 0n;
+  let sum = 0n;
+  for (const [, value] of entries) {
+    divisor = greatestCommonDivisor(value, divisor);
+    sum += value;
+  }
+  const scale = Number(divisor);
+  if (BigInt(scale) !== divisor || sum / divisor > BigInt(WINDOW_TOTAL_MAX)) {
+    throw new RejectedError(
+      'invalid',
+      `the values of ${profileType} sum to ${sum}, in units of ${divisor}; the limit window_total_max is ${WINDOW_TOTAL_MAX} units (2^53 - 1, beyond which sums are not exact): send shorter windows`,
+    );
+  }
+  return {
+    profileType,
+    head,
+    scale,
+    total: Number(sum / divisor),
+    stacks: Uint32Array.from(entries, ([stack]) => stack),
+    values: Float64Array.from(entries, ([, value]) => Number(value / divisor)),
+  };
+}
+
+function greatestCommonDivisor(a: bigint, b: bigint): bigint {
+  let x = a;
+  let y = b;
+  while (y !== 0n) [x, y] = [y, x % y];
+  return x;
+}

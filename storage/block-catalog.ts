@@ -16,7 +16,7 @@ export interface BlockRow {
   tenant: string;
   /** How often merged: 0 as written by the processor. */
   level: number;
-  /** Time step of the block's windows, in seconds. */
+  /** Time step of the block's windows, in seconds; 0 = as they came. */
   resolutionSeconds: number;
   /** [minTime, maxTime) in ms since epoch: every sample of the block lies within. */
   minTime: number;
@@ -134,7 +134,7 @@ export function checkBlockRow(row: BlockRow): void {
       'directoryLength',
       'createdAt',
     ]) ??
-    (Number.isSafeInteger(row.resolutionSeconds) && row.resolutionSeconds > 0
+    (Number.isSafeInteger(row.resolutionSeconds) && row.resolutionSeconds >= 0
       ? undefined
       : `resolutionSeconds is ${row.resolutionSeconds}`) ??
     (row.minTime < row.maxTime

@@ -1,7 +1,7 @@
 import { CorruptBlockError, MalformedInputError } from '../errors.ts';
 import type { Labels } from '../labels/labels.ts';
 import type { Dataset } from '../profile/dataset-builder.ts';
-import { exactTotal, type ProfileRows, sampleCount } from '../profile/profile-rows.ts';
+import { commonScale, exactTotal, type ProfileRows, sampleCount } from '../profile/profile-rows.ts';
 import type { Symbols } from '../profile/symbol-table.ts';
 import { ByteReader } from '../wire/byte-reader.ts';
 import {
@@ -249,6 +249,8 @@ function checkAgainstDirectory(rows: ProfileRows, entry: DatasetEntry, type: Typ
   };
   const total = exactTotal(rows);
   if (total !== type.total) fail(`sums to ${total}, the directory says ${type.total}`);
+  const scale = commonScale(rows);
+  if (scale !== type.scale) fail(`has values in multiples of ${scale}, the directory says ${type.scale}`);
   const samples = sampleCount(rows);
   if (samples !== type.samples) fail(`stands for ${samples} samples, the directory says ${type.samples}`);
   for (let row = 0; row < rows.count; row++) {

@@ -1,5 +1,5 @@
 import type { Dataset } from '../profile/dataset-builder.ts';
-import { exactTotal, type ProfileRows, sampleCount } from '../profile/profile-rows.ts';
+import { commonScale, exactTotal, type ProfileRows, sampleCount } from '../profile/profile-rows.ts';
 import { ByteWriter } from '../wire/byte-writer.ts';
 import { BLOCK_FORMAT_VERSION, BLOCK_MAGIC, SectionEncoding } from './block-format.ts';
 import type { Codec } from './codec.ts';
@@ -63,6 +63,7 @@ export class BlockWriter {
         rows: rows.count,
         samples: sampleCount(rows),
         total,
+        scale: commonScale(rows),
         totalsSection: totals[i]!,
         samplesSection,
       };

@@ -21,6 +21,8 @@ export interface TypeEntry {
   readonly samples: number;
   /** Exact sum of all values, in the sample unit. Whoever merges checks that totals out equal totals in. */
   readonly total: bigint;
+  /** Greatest common divisor of the scales of its rows: every value is a multiple of it. */
+  readonly scale: number;
   readonly totalsSection: SectionRef;
   readonly samplesSection: SectionRef;
 }
@@ -138,6 +140,7 @@ function writeDataset(out: ByteWriter, dataset: DatasetEntry): void {
     out.varint(type.rows);
     out.varint(type.samples);
     out.bigVarint(type.total);
+    out.varint(type.scale);
     writeSectionRef(out, type.totalsSection);
     writeSectionRef(out, type.samplesSection);
   }
@@ -158,6 +161,7 @@ function readDataset(input: ByteReader, bodyEnd: number): DatasetEntry {
       rows: input.varint(),
       samples: input.varint(),
       total: input.bigVarint(),
+      scale: input.varint(),
       totalsSection: readSectionRef(input, bodyEnd),
       samplesSection: readSectionRef(input, bodyEnd),
     };

@@ -1,20 +1,19 @@
-import { labelsKey } from '../labels/labels.ts';
 import { DatasetBuilder } from '../profile/dataset-builder.ts';
 import type { ProfileRows } from '../profile/profile-rows.ts';
 import type { BlockReader } from './block-reader.ts';
 import { BlockWriter, type WrittenBlock } from './block-writer.ts';
 import type { Codec } from './codec.ts';
 import type { BlockMeta, DatasetEntry } from './directory.ts';
+import { DuplicateRows, sharedBatches } from './duplicate-rows.ts';
 
 // The one verb. Merging is concatenating rows whose stacks were renumbered into one symbol table; a row that another
 // input already brought (same batch, series, profile type and window) is dropped. Dataset by dataset, so memory holds
 // one dataset of the output, one of an input, and the output's bytes.
 
-/** What a merge did. */
+/** What a merge left out because another input had brought it. */
 export interface MergeReport {
-  /** Rows and samples left out because another input had brought them. */
-  readonly duplicateRows: number;
-  readonly duplicateSamples: number;
+  duplicateRows: number;
+  duplicateSamples: number;
 }
 
 /**
@@ -27,15 +26,22 @@ export async function mergeBlocks(
   inputs: readonly BlockReader[],
   meta: BlockMeta,
   codec: Codec,
-): Promise<WrittenBlock & { report: MergeReport }> {
-  const batches = await mergeBatchTables(inputs);
+): Promise<WrittenBlock & { batchIds: string[]; report: MergeReport }> {
+  const merge: Merge = {
+    inputs,
+    batches: await mergeBatchTables(inputs),
+    report: { duplicateRows: 0, duplicateSamples: 0 },
+  };
   const writer = new BlockWriter(codec);
-  const report = { duplicateRows: 0, duplicateSamples: 0 };
-  for (const service of servicesOf(inputs)) {
-    const dataset = await mergeService(service, inputs, batches, report);
-    writer.addDataset(dataset);
-  }
-  return { ...writer.finish(meta, batches.ids), report };
+  for (const service of servicesOf(inputs)) writer.addDataset(await mergeService(service, merge));
+  const batchIds = merge.batches.ids;
+  return { ...writer.finish(meta, batchIds), batchIds, report: merge.report };
+}
+
+interface Merge {
+  readonly inputs: readonly BlockReader[];
+  readonly batches: BatchTables;
+  readonly report: MergeReport;
 }
 
 interface BatchTables {
@@ -43,30 +49,15 @@ interface BatchTables {
   readonly ids: string[];
   /** Per input: where its batch i is in `ids`. */
   readonly indexOf: Uint32Array[];
-  /** Batches that more than one input holds: only their rows can be duplicates. */
-  readonly shared: ReadonlySet<number>;
+  readonly shared: ReadonlySet<string>;
 }
 
 async function mergeBatchTables(inputs: readonly BlockReader[]): Promise<BatchTables> {
-  const ids: string[] = [];
-  const known = new Map<string, number>();
-  const shared = new Set<number>();
-  const indexOf: Uint32Array[] = [];
-  for (const input of inputs) {
-    const own = await input.batchIds();
-    indexOf.push(
-      Uint32Array.from(own, (id) => {
-        const before = known.get(id);
-        if (before !== undefined) {
-          shared.add(before);
-          return before;
-        }
-        known.set(id, ids.length);
-        return ids.push(id) - 1;
-      }),
-    );
-  }
-  return { ids, indexOf, shared };
+  const lists = await Promise.all(inputs.map((input) => input.batchIds()));
+  const ids = [...new Set(lists.flat())];
+  const known = new Map(ids.map((id, index) => [id, index]));
+  const indexOf = lists.map((list) => Uint32Array.from(list, (id) => known.get(id)!));
+  return { ids, indexOf, shared: sharedBatches(lists) };
 }
 
 function servicesOf(inputs: readonly BlockReader[]): string[] {
@@ -75,32 +66,23 @@ function servicesOf(inputs: readonly BlockReader[]): string[] {
   return [...services].sort();
 }
 
-async function mergeService(
-  service: string,
-  inputs: readonly BlockReader[],
-  batches: BatchTables,
-  report: { duplicateRows: number; duplicateSamples: number },
-): Promise<DatasetBuilder> {
+async function mergeService(service: string, { inputs, batches, report }: Merge): Promise<DatasetBuilder> {
   const merged = new DatasetBuilder(service);
   const totals = new Map<string, bigint>();
-  const seen = new Set<string>();
+  const duplicates = new DuplicateRows(batches.shared);
   for (const [i, input] of inputs.entries()) {
     const entry = input.directory.datasets.find((dataset) => dataset.service === service);
     if (entry === undefined) continue;
     const dataset = await input.dataset(entry);
+    const batchOf = batches.indexOf[i]!;
     addTotals(totals, entry);
-    merged.addDataset(dataset, batches.indexOf[i]!, (profileType, rows, row) => {
-      const batch = batches.indexOf[i]![rows.batch[row]!]!;
-      if (!batches.shared.has(batch)) return false;
+    merged.addDataset(dataset, batchOf, (profileType, rows, row) => {
+      const batchId = batches.ids[batchOf[rows.batch[row]!]!]!;
       const labels = dataset.labelSets[rows.series[row]!]!;
-      const key = `${batch}|${profileType}|${rows.start[row]}|${rows.duration[row]}|${labelsKey(labels)}`;
-      if (!seen.has(key)) {
-        seen.add(key);
-        return false;
-      }
+      if (!duplicates.seenBefore(batchId, profileType, labels, rows, row)) return false;
       report.duplicateRows++;
       report.duplicateSamples += rows.samples[row]!;
-      totals.set(profileType, totals.get(profileType)! - exactRowTotal(rows, row));
+      totals.set(profileType, totals.get(profileType)! - BigInt(rows.total[row]!) * BigInt(rows.scale[row]!));
       return true;
     });
   }
@@ -113,11 +95,7 @@ function addTotals(totals: Map<string, bigint>, entry: DatasetEntry): void {
     totals.set(type.profileType, (totals.get(type.profileType) ?? 0n) + type.total);
 }
 
-function exactRowTotal(rows: ProfileRows, row: number): bigint {
-  return BigInt(rows.total[row]!) * BigInt(rows.scale[row]!);
-}
-
-/** Totals out must equal totals in. Sums what was merged row by row and value by value, not what rows claim. */
+/** Totals out must equal totals in. Sums what was merged value by value, not what rows claim. */
 function checkConserved(merged: DatasetBuilder, expected: ReadonlyMap<string, bigint>): void {
   for (const [profileType, total] of expected) {
     const rows = merged.types.get(profileType);

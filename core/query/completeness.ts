@@ -1,0 +1,36 @@
+/** How complete an answer is. Every answer carries one, and every host, page and tool uses these words. */
+export interface Completeness {
+  /** True when every block of the selection was read, and no sample of its clusters and time is known lost. */
+  complete: boolean;
+  blocksRead: number;
+  bytesRead: number;
+  /** Blocks that the catalog names and the object store does not have. */
+  missingBlocks: number;
+  /** Blocks that failed a checksum or another check; they were left out. */
+  corruptBlocks: number;
+  /** Samples in the answer. */
+  samples: number;
+  /** Samples of the selection's clusters and time that are known lost: by the kernel, by the agent, or with a missing batch. */
+  samplesLost: number;
+  /** Now less the end of the newest window that can be queried, in ms; -1 when there is none. */
+  lagMs: number;
+  /** Coarsest time step of the windows read, in seconds; 0 when all were raw. */
+  resolutionSeconds: number;
+  /** What else a reader should know, in sentences. */
+  notes: string[];
+}
+
+export function newCompleteness(): Completeness {
+  return {
+    complete: true,
+    blocksRead: 0,
+    bytesRead: 0,
+    missingBlocks: 0,
+    corruptBlocks: 0,
+    samples: 0,
+    samplesLost: 0,
+    lagMs: -1,
+    resolutionSeconds: 0,
+    notes: [],
+  };
+}

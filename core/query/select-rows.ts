@@ -1,0 +1,36 @@
+import type { DuplicateRows } from '../block/duplicate-rows.ts';
+import type { RowTotals } from '../block/rows-sections.ts';
+import type { Labels } from '../labels/labels.ts';
+
+/** Which rows of a profile type belong to an answer. */
+export interface RowFilter {
+  /** Windows that start in [start, end) belong, ms since epoch. */
+  readonly start: number;
+  readonly end: number;
+  readonly matches: (labels: Labels) => boolean;
+  /** Set when rows of this block may have been brought by another block too. */
+  readonly duplicates?: { readonly rows: DuplicateRows; readonly batchIds: readonly string[] };
+}
+
+/** Numbers of the rows that pass, ascending. Labels are matched once per series, not per row. */
+export function selectRows(
+  profileType: string,
+  totals: RowTotals,
+  labelSets: readonly Labels[],
+  filter: RowFilter,
+): Uint32Array {
+  const wanted = Uint8Array.from(labelSets, (labels) => (filter.matches(labels) ? 1 : 0));
+  const selected = new Uint32Array(totals.count);
+  let length = 0;
+  for (let row = 0; row < totals.count; row++) {
+    const start = totals.start[row]!;
+    if (wanted[totals.series[row]!] === 0 || start < filter.start || start >= filter.end) continue;
+    if (filter.duplicates !== undefined) {
+      const batchId = filter.duplicates.batchIds[totals.batch[row]!]!;
+      const labels = labelSets[totals.series[row]!]!;
+      if (filter.duplicates.rows.seenBefore(batchId, profileType, labels, totals, row)) continue;
+    }
+    selected[length++] = row;
+  }
+  return selected.subarray(0, length);
+}

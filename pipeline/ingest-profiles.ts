@@ -1,0 +1,223 @@
+import { type BatchOrigin, batchIdOf } from '../core/batch/batch-origin.ts';
+import { BlockBuilder } from '../core/block/block-builder.ts';
+import { timeRangeOf } from '../core/block/directory.ts';
+import { limitExceeded, RejectedError } from '../core/errors.ts';
+import { CLUSTER, type Labels, labelsOf, labelValue, SERVICE_NAME, UNKNOWN_SERVICE } from '../core/labels/labels.ts';
+import { profileTypeId, type ValueType } from '../core/labels/profile-type.ts';
+import { addOtlp } from '../core/otlp/decode-otlp.ts';
+import { addPprof } from '../core/pprof/decode-pprof.ts';
+import { DEFAULT_PPROF_LIMITS } from '../core/pprof/pprof-limits.ts';
+import { type FoldedProfile, addFolded } from '../core/profile/folded-profile.ts';
+import { isGzip } from '../storage/gzip.ts';
+import type { Hub } from './hub.ts';
+import { acceptBatch } from './ingest-batch.ts';
+import { nextPushOrigin } from './push-sequence.ts';
+
+// Profiles that SDKs and collectors push become a batch here, and go on as every batch does. A push has no identity of
+// its own, so a client that repeats one after an unclear answer stores it twice; only agents can promise exactly once.
+
+/** How an SDK describes a sample type in `sample_type_config`. */
+export interface SampleTypeConfig {
+  readonly units?: string;
+  readonly displayName?: string;
+  readonly sampled?: boolean;
+  readonly cumulative?: boolean;
+}
+
+/** One pushed pprof profile. */
+export interface PushedPprof {
+  /** With service_name; `cluster` is set by the hub. */
+  readonly labels: Labels;
+  /** Protobuf, gzipped or not. */
+  readonly bytes: Uint8Array;
+  /** First part of the profile type ids; absent = derived from the sample types. */
+  readonly profileName?: string;
+  readonly sampleTypes?: Readonly<Record<string, SampleTypeConfig>>;
+  /** Window, ms since epoch, instead of what the profile says. */
+  readonly startMs?: number;
+  readonly endMs?: number;
+  readonly spyName?: string;
+}
+
+/** Stores pushed pprof profiles as one batch. @throws MalformedInputError, RejectedError */
+export async function ingestPprof(
+  hub: Hub,
+  request: { cluster: string; profiles: readonly PushedPprof[] },
+): Promise<{ batchId: string }> {
+  const push = newPush(hub, request.cluster);
+  for (const profile of request.profiles) addPushedPprof(hub, push, profile);
+  return storePush(hub, push);
+}
+
+/** Stores an OTLP profiles request (v1.10 layout) as one batch. @throws MalformedInputError, RejectedError */
+export async function ingestOtlp(
+  hub: Hub,
+  request: { cluster: string; bytes: Uint8Array },
+): Promise<{ rejectedProfiles: number; message: string }> {
+  const push = newPush(hub, request.cluster);
+  const summary = addOtlp(request.bytes, {
+    now: hub.clock(),
+    target: (resource) => {
+      const service = String(resource.get('service.name') ?? '') || unnamedService(resource);
+      const labels = labelsOf([
+        ...resourceLabels(resource),
+        [SERVICE_NAME, service],
+        [CLUSTER, request.cluster],
+      ]);
+      return { dataset: push.builder.dataset(service), labels, batch: push.batch };
+    },
+  });
+  await storePush(hub, push);
+  return { rejectedProfiles: summary.rejectedProfiles, message: summary.message };
+}
+
+/** Stores folded text ("a;b;c 12" per line) as one batch. @throws MalformedInputError, RejectedError */
+export async function ingestFolded(
+  hub: Hub,
+  request: { cluster: string; labels: Labels } & Omit<FoldedProfile, 'labels' | 'batch'>,
+): Promise<{ batchId: string }> {
+  const push = newPush(hub, request.cluster);
+  const labels = pushLabels(request.labels, request.cluster);
+  const dataset = push.builder.dataset(labelValue(labels, SERVICE_NAME));
+  addFolded(dataset, { ...request, labels, batch: push.batch });
+  return storePush(hub, push);
+}
+
+interface Push {
+  readonly origin: Pick<BatchOrigin, 'cluster' | 'node' | 'bootId' | 'sequence'>;
+  readonly builder: BlockBuilder;
+  readonly batch: number;
+}
+
+function newPush(hub: Hub, cluster: string): Push {
+  const origin = nextPushOrigin(hub, cluster);
+  const builder = new BlockBuilder();
+  return { origin, builder, batch: builder.batch(batchIdOf(origin)) };
+}
+
+function addPushedPprof(hub: Hub, push: Push, profile: PushedPprof): void {
+  const limit = { name: 'pprofBytesMax', value: hub.settings.pprofBytesMax, unit: 'bytes' };
+  const raw = isGzip(profile.bytes) ? hub.gunzip(profile.bytes, limit.value) : profile.bytes;
+  if (raw.length > limit.value) throw limitExceeded(limit, raw.length);
+  const labels = pushLabels(profile.labels, push.origin.cluster);
+  const { startMs, endMs, sampleTypes } = profile;
+  const hasWindow = startMs !== undefined && endMs !== undefined && endMs > startMs;
+  addPprof(push.builder.dataset(labelValue(labels, SERVICE_NAME)), raw, {
+    labels,
+    batch: push.batch,
+    now: hub.clock(),
+    start: startMs,
+    durationMs: hasWindow ? endMs - startMs : undefined,
+    limits: DEFAULT_PPROF_LIMITS,
+    keepAddresses: 'unsymbolized',
+    profileName: (types) => profile.profileName ?? profileNameOf(types.map((type) => displayName(type, sampleTypes))),
+    renameSampleType: (type) => ({ type: type.type, unit: sampleTypes?.[type.type]?.units ?? type.unit }),
+  });
+}
+
+/** What an SDK calls a sample type; the table is what Pyroscope falls back to when no config came. */
+function displayName(type: ValueType, config: PushedPprof['sampleTypes']): string {
+  if (config !== undefined) return config[type.type]?.displayName ?? type.type;
+  return DEFAULT_DISPLAY_NAMES[type.type] ?? type.type;
+}
+
+const DEFAULT_DISPLAY_NAMES: Readonly<Record<string, string>> = {
+  __proto__: null as never,
+  samples: 'cpu',
+  contentions: 'mutex_count',
+  delay: 'mutex_duration',
+  goroutine: 'goroutines',
+};
+
+/** First part of the profile type ids, as Pyroscope derives it, so that its clients find what they pushed. */
+export function profileNameOf(displayNames: readonly string[]): string {
+  if (displayNames.includes('wall')) return 'wall';
+  for (const name of displayNames) {
+    if (name.includes('cpu')) return 'process_cpu';
+    if (/^(alloc_|inuse_|space$|objects$)/.test(name)) return 'memory';
+    if (name.startsWith('mutex_')) return 'mutex';
+    if (name.startsWith('block_')) return 'block';
+    if (name.startsWith('goroutines')) return 'goroutines';
+  }
+  return displayNames[0]?.replaceAll(':', '_') || 'unknown';
+}
+
+function pushLabels(labels: Labels, cluster: string): Labels {
+  const service = labelValue(labels, SERVICE_NAME) || UNKNOWN_SERVICE;
+  return labelsOf([...labels, [SERVICE_NAME, service], [CLUSTER, cluster]]);
+}
+
+function unnamedService(resource: ReadonlyMap<string, unknown>): string {
+  const executable = resource.get('process.executable.name');
+  return executable ? `${UNKNOWN_SERVICE}:${executable}` : UNKNOWN_SERVICE;
+}
+
+/** Resource attributes that become labels; the rest (paths, command lines, pids) multiplies series or tells too much. */
+const RESOURCE_LABELS: Readonly<Record<string, string>> = {
+  'host.name': 'node',
+  'k8s.node.name': 'node',
+  'k8s.namespace.name': 'namespace',
+  'k8s.pod.name': 'pod',
+  'k8s.container.name': 'container',
+  'container.id': 'container_id',
+  'process.executable.name': 'executable',
+  'deployment.environment.name': 'environment',
+  'service.namespace': 'service_namespace',
+  'service.version': 'service_version',
+};
+
+function* resourceLabels(resource: ReadonlyMap<string, unknown>): Generator<[string, string]> {
+  for (const [attribute, label] of Object.entries(RESOURCE_LABELS)) {
+    const value = resource.get(attribute);
+    if (value !== undefined) yield [label, String(value)];
+  }
+}
+
+async function storePush(hub: Hub, push: Push): Promise<{ batchId: string }> {
+  const datasets = push.builder.datasets();
+  const meta = { blockId: batchIdOf(push.origin).replaceAll('/', '='), tenant: '', level: 0, resolutionSeconds: 0 };
+  const times = timeRangeOf(
+    datasets.flatMap((dataset) =>
+      [...dataset.types.values()].flatMap((rows) =>
+        Array.from({ length: rows.count }, (_, row) => ({
+          minTime: rows.start[row]!,
+          maxTime: rows.start[row]! + rows.duration[row]!,
+        })),
+      ),
+    ),
+  );
+  checkPushTimes(hub, times);
+  let kept = 0;
+  for (const dataset of datasets) {
+    for (const rows of dataset.types.values()) {
+      for (let row = 0; row < rows.count; row++) kept += rows.samples[row]!;
+    }
+  }
+  const origin: BatchOrigin = {
+    ...push.origin,
+    taken: kept,
+    lost: 0,
+    dropped: 0,
+    kept,
+    firstWindow: times.minTime,
+    lastWindow: times.maxTime,
+    agentVersion: '',
+    engine: 'push',
+    droppedBatches: 0,
+    droppedBatchSamples: 0,
+  };
+  const { bytes } = push.builder.write({ ...meta, origin }, hub.codec);
+  const { batchId } = await acceptBatch(hub, origin, bytes);
+  return { batchId };
+}
+
+function checkPushTimes(hub: Hub, times: { minTime: number; maxTime: number }): void {
+  if (times.maxTime === 0) return;
+  const now = hub.clock();
+  if (times.maxTime > now + hub.settings.futureWindowMs) {
+    throw new RejectedError(
+      'invalid',
+      `the profile ends at ${new Date(times.maxTime).toISOString()}, later than futureWindowMs (${hub.settings.futureWindowMs} ms) from now`,
+    );
+  }
+}

@@ -1,0 +1,172 @@
+import { type Labels, labelsKey, labelsOf, labelValue, SERVICE_NAME } from '../core/labels/labels.ts';
+import type { Matcher } from '../core/labels/matcher.ts';
+import { parseProfileType, type ProfileType } from '../core/labels/profile-type.ts';
+import { parseSelector } from '../core/labels/selector.ts';
+import type { Hub } from './hub.ts';
+import { findRows, openBlockParts, readParts } from './read-blocks.ts';
+
+/** ms since epoch, half-open. */
+export interface TimeRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface ServiceReport {
+  name: string;
+  profileTypes: string[];
+  firstSeenMs: number;
+  lastSeenMs: number;
+  clusters: string[];
+}
+
+/** Profile types that have data in the range. Answered from the catalog alone. */
+export async function listProfileTypes(hub: Hub, range: TimeRange): Promise<ProfileType[]> {
+  const rows = await findRows(hub, { matchers: [], ...range });
+  const ids = new Set(rows.flatMap((row) => row.datasets.flatMap((dataset) => dataset.profileTypes)));
+  return [...ids].sort().map(parseProfileType);
+}
+
+/** Services that have data in the range. Answered from the catalog alone. */
+export async function listServices(hub: Hub, range: TimeRange): Promise<ServiceReport[]> {
+  const rows = await findRows(hub, { matchers: [], ...range });
+  const services = new Map<string, ServiceReport & { types: Set<string>; from: Set<string> }>();
+  for (const row of rows) {
+    for (const dataset of row.datasets) {
+      if (dataset.minTime >= range.end || dataset.maxTime <= range.start) continue;
+      let service = services.get(dataset.service);
+      if (service === undefined) {
+        service = {
+          name: dataset.service,
+          profileTypes: [],
+          clusters: [],
+          firstSeenMs: dataset.minTime,
+          lastSeenMs: dataset.maxTime,
+          types: new Set(),
+          from: new Set(),
+        };
+        services.set(dataset.service, service);
+      }
+      service.firstSeenMs = Math.min(service.firstSeenMs, dataset.minTime);
+      service.lastSeenMs = Math.max(service.lastSeenMs, dataset.maxTime);
+      for (const type of dataset.profileTypes) service.types.add(type);
+      for (const batchId of row.batchIds) service.from.add(batchId.slice(0, batchId.indexOf('/')));
+    }
+  }
+  return [...services.values()]
+    .map(({ types, from, ...service }) => ({ ...service, profileTypes: [...types].sort(), clusters: [...from].sort() }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+export async function listLabelNames(
+  hub: Hub,
+  request: TimeRange & { matchers: readonly string[] },
+): Promise<string[]> {
+  const names = new Set<string>();
+  for (const labels of await selectSeriesLabels(hub, request)) for (const [name] of labels) names.add(name);
+  return [...names].sort();
+}
+
+export async function listLabelValues(
+  hub: Hub,
+  request: TimeRange & { name: string; matchers: readonly string[] },
+): Promise<string[]> {
+  const { start, end, name } = request;
+  if (request.matchers.every((matcher) => matcher === '' || matcher === '{}')) {
+    // The two lists that every page opens with need no block.
+    if (name === SERVICE_NAME) return (await listServices(hub, { start, end })).map((service) => service.name);
+    if (name === '__profile_type__') return (await listProfileTypes(hub, { start, end })).map((type) => type.id);
+  }
+  const values = new Set<string>();
+  for (const labels of await selectSeriesLabels(hub, request)) values.add(labelValue(labels, name));
+  values.delete('');
+  return [...values].sort();
+}
+
+/** Distinct label sets, cut down to `labelNames` (all when empty). */
+export async function listSeries(
+  hub: Hub,
+  request: TimeRange & { matchers: readonly string[]; labelNames: readonly string[] },
+): Promise<Labels[]> {
+  const wanted = new Set(request.labelNames);
+  const distinct = new Map<string, Labels>();
+  for (const labels of await selectSeriesLabels(hub, request)) {
+    const cut = wanted.size === 0 ? labels : labelsOf(labels.filter(([name]) => wanted.has(name)));
+    if (cut.length > 0) distinct.set(labelsKey(cut), cut);
+  }
+  return [...distinct].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, labels]) => labels);
+}
+
+/** Whether there is any data, and from when to when. */
+export async function profileStats(
+  hub: Hub,
+): Promise<{ dataIngested: boolean; oldestProfileTime: number; newestProfileTime: number }> {
+  const rows = await hub.catalog.find({ tenant: hub.tenant, from: 0, until: Number.MAX_SAFE_INTEGER });
+  const oldest = rows.reduce((time, row) => Math.min(time, row.minTime), Number.POSITIVE_INFINITY);
+  const newest = rows.reduce((time, row) => Math.max(time, row.maxTime), 0);
+  return {
+    dataIngested: rows.length > 0,
+    oldestProfileTime: rows.length > 0 ? oldest : 0,
+    newestProfileTime: newest,
+  };
+}
+
+/** Labels of all series that match any of the selectors, with the virtual labels that name their profile type. */
+async function selectSeriesLabels(
+  hub: Hub,
+  request: TimeRange & { matchers: readonly string[] },
+): Promise<Iterable<Labels>> {
+  const selectors = request.matchers.length === 0 ? ['{}'] : request.matchers;
+  const found = new Map<string, Labels>();
+  for (const selector of selectors) {
+    const { matchers } = parseSelector(selector === '' ? '{}' : selector);
+    for (const labels of await seriesOf(hub, request, matchers)) found.set(labelsKey(labels), labels);
+  }
+  return found.values();
+}
+
+async function seriesOf(hub: Hub, { start, end }: TimeRange, matchers: readonly Matcher[]): Promise<Labels[]> {
+  const isVirtual = ({ name }: Matcher) => name.startsWith('__');
+  const virtual = matchers.filter(isVirtual);
+  const profileType = virtual.find(({ name, op }) => name === '__profile_type__' && op === '=')?.value;
+  const plain = matchers.filter((matcher) => !isVirtual(matcher));
+  const blocks = await openBlockParts(hub, { matchers: plain, start, end, profileType });
+  const distinct = new Map<string, Labels>();
+  await readParts(
+    hub,
+    blocks,
+    (part) => part.reader.totals(part.dataset, part.type),
+    (part, { totals, labelSets }) => {
+      const seen = new Uint8Array(labelSets.length);
+      for (let row = 0; row < totals.count; row++) seen[totals.series[row]!] = 1;
+      labelSets.forEach((labels, series) => {
+        if (seen[series] === 0 || !part.filter.matches(labels)) return;
+        const full = withVirtualLabels(labels, part.type.profileType);
+        distinct.set(labelsKey(full), full);
+      });
+    },
+  );
+  return [...distinct.values()].filter((labels) => virtualMatch(hub, virtual, labels));
+}
+
+function virtualMatch(hub: Hub, matchers: readonly Matcher[], labels: Labels): boolean {
+  return matchers.every(({ name, op, value }) => {
+    const actual = labelValue(labels, name);
+    if (op === '=') return actual === value;
+    if (op === '!=') return actual !== value;
+    return hub.compileRegex(value)(actual) === (op === '=~');
+  });
+}
+
+function withVirtualLabels(labels: Labels, profileType: string): Labels {
+  const { name, sampleType, sampleUnit, periodType, periodUnit } = parseProfileType(profileType);
+  return labelsOf([
+    ...labels,
+    ['__profile_type__', profileType],
+    ['__name__', name],
+    ['__type__', sampleType],
+    ['__unit__', sampleUnit],
+    ['__period_type__', periodType],
+    ['__period_unit__', periodUnit],
+    ['__service_name__', labelValue(labels, SERVICE_NAME)],
+  ]);
+}

@@ -1,0 +1,177 @@
+import { BlockReader, bytesSource } from '../core/block/block-reader.ts';
+import { newBlockId } from '../core/block/block-id.ts';
+import type { WrittenBlock } from '../core/block/block-writer.ts';
+import type { Directory } from '../core/block/directory.ts';
+import { mergeBlocks, type MergeReport } from '../core/block/merge-blocks.ts';
+import { RetryableError } from '../core/errors.ts';
+import type { ReceivedBatch } from '../storage/batch-queue.ts';
+import type { BlockRow } from '../storage/block-catalog.ts';
+import { blockKey } from '../storage/names.ts';
+import type { Hub } from './hub.ts';
+
+/** What one round of processing did. */
+export interface ProcessReport {
+  batches: number;
+  blocks: number;
+  samples: number;
+  duplicateSamples: number;
+}
+
+/** Batches of one hour become one block, so that late data does not stretch the time range of fresh blocks. */
+const GROUP_MS = 3_600_000;
+
+/**
+ * Takes batches off the queue and merges them into level-0 blocks. A batch leaves the queue only after the block that
+ * holds it is in the catalog; whatever fails before that is delivered again, and rows that were stored twice are
+ * dropped by merge and by queries. A batch that cannot be merged stays, is delivered again, and ends as a dead letter.
+ */
+export async function processBatches(hub: Hub): Promise<ProcessReport> {
+  const { processBatchesMax, processVisibilityMs } = hub.settings;
+  const report: ProcessReport = { batches: 0, blocks: 0, samples: 0, duplicateSamples: 0 };
+  const received = await hub.queue.receive({ max: processBatchesMax, visibilityMs: processVisibilityMs });
+  const opened = await openBatches(hub, received);
+  for (const group of groupBatches(opened, hub.settings.processBytesMax)) await processGroup(hub, group, report);
+  return report;
+}
+
+interface OpenedBatch {
+  readonly received: ReceivedBatch;
+  readonly reader: BlockReader;
+  readonly size: number;
+}
+
+async function openBatches(hub: Hub, received: readonly ReceivedBatch[]): Promise<OpenedBatch[]> {
+  const opened: OpenedBatch[] = [];
+  for (const one of received) {
+    try {
+      const bytes = await payloadOf(hub, one);
+      const options = { blockId: one.message.batchId, rawBytesMax: hub.settings.batchSectionBytesMax };
+      const reader = await BlockReader.open(bytesSource(bytes), hub.codec, options);
+      opened.push({ received: one, reader, size: bytes.length });
+    } catch (error) {
+      reportPoison(hub, one, error);
+    }
+  }
+  return opened;
+}
+
+async function payloadOf(hub: Hub, { message }: ReceivedBatch): Promise<Uint8Array> {
+  if (message.payload !== undefined) return message.payload;
+  const bytes = await hub.objects.get(message.objectKey);
+  if (bytes === undefined) throw new RetryableError(`batch ${message.batchId}: its object is not there`);
+  return bytes;
+}
+
+/** Same hour together, each group within the size limit; in order of batch id, so that the block does not depend on arrival. */
+function groupBatches(opened: readonly OpenedBatch[], bytesMax: number): OpenedBatch[][] {
+  const hourOf = ({ reader }: OpenedBatch) => Math.floor(reader.directory.minTime / GROUP_MS);
+  const sorted = [...opened].sort(
+    (a, b) => hourOf(a) - hourOf(b) || (a.received.message.batchId < b.received.message.batchId ? -1 : 1),
+  );
+  const groups: OpenedBatch[][] = [];
+  let size = 0;
+  for (const batch of sorted) {
+    const group = groups.at(-1);
+    if (group === undefined || hourOf(group[0]!) !== hourOf(batch) || size + batch.size > bytesMax) {
+      groups.push([batch]);
+      size = batch.size;
+    } else {
+      group.push(batch);
+      size += batch.size;
+    }
+  }
+  return groups;
+}
+
+async function processGroup(hub: Hub, group: readonly OpenedBatch[], report: ProcessReport): Promise<void> {
+  try {
+    await storeGroup(hub, group, report);
+  } catch (error) {
+    if (error instanceof RetryableError) throw error;
+    if (group.length === 1) return reportPoison(hub, group[0]!.received, error);
+    // One batch spoils the merge: store the others on their own.
+    for (const batch of group) await processGroup(hub, [batch], report);
+  }
+}
+
+async function storeGroup(hub: Hub, group: readonly OpenedBatch[], report: ProcessReport): Promise<void> {
+  const merged = await mergeGroup(hub, group);
+  if (merged.directory.datasets.length > 0) {
+    await publishBlock(hub, merged);
+    report.blocks++;
+  }
+  await hub.queue.acknowledge(group.map((batch) => batch.received.receipt));
+  await deletePointed(hub, group);
+  report.batches += group.length;
+  report.samples += samplesOf(merged.directory);
+  report.duplicateSamples += merged.report.duplicateSamples;
+  hub.telemetry.count('process_batches_total', group.length);
+  hub.telemetry.count('process_samples_total', samplesOf(merged.directory));
+  hub.telemetry.count('process_duplicate_samples_total', merged.report.duplicateSamples);
+}
+
+function mergeGroup(
+  hub: Hub,
+  group: readonly OpenedBatch[],
+): Promise<WrittenBlock & { batchIds: string[]; report: MergeReport }> {
+  const blockId = newBlockId(hub.clock(), () => hub.random());
+  const meta = { blockId, tenant: hub.tenant, level: 0, resolutionSeconds: 0 };
+  return mergeBlocks(
+    group.map((batch) => batch.reader),
+    meta,
+    hub.codec,
+  );
+}
+
+/** Object first, then the row that makes it visible. A crash in between leaves an object that nobody refers to. */
+export async function publishBlock(hub: Hub, block: WrittenBlock & { batchIds: string[] }): Promise<void> {
+  const row = blockRowOf(block, hub.clock());
+  await hub.objects.put(blockKey(row.tenant, row.level, row.blockId), block.bytes);
+  await hub.catalog.publish(row);
+  hub.telemetry.count('blocks_published_total', 1, { level: String(row.level) });
+  hub.telemetry.count('blocks_published_bytes_total', block.bytes.length, { level: String(row.level) });
+}
+
+/** The index row of a written block. */
+export function blockRowOf(block: WrittenBlock & { batchIds: string[] }, createdAt: number): BlockRow {
+  const { directory } = block;
+  return {
+    blockId: directory.blockId,
+    tenant: directory.tenant,
+    level: directory.level,
+    resolutionSeconds: directory.resolutionSeconds,
+    minTime: directory.minTime,
+    maxTime: directory.maxTime,
+    size: block.bytes.length,
+    directoryOffset: block.directoryOffset,
+    directoryLength: block.directoryLength,
+    createdAt,
+    batchIds: block.batchIds,
+    datasets: directory.datasets.map(({ service, minTime, maxTime, types }) => ({
+      service,
+      minTime,
+      maxTime,
+      profileTypes: types.map((type) => type.profileType),
+    })),
+  };
+}
+
+async function deletePointed(hub: Hub, group: readonly OpenedBatch[]): Promise<void> {
+  for (const { received } of group) {
+    if (received.message.objectKey !== undefined) await hub.objects.delete(received.message.objectKey);
+  }
+}
+
+function samplesOf(directory: Directory): number {
+  let samples = 0;
+  for (const dataset of directory.datasets) for (const type of dataset.types) samples += type.samples;
+  return samples;
+}
+
+function reportPoison(hub: Hub, { message, receiveCount }: ReceivedBatch, error: unknown): void {
+  hub.telemetry.count('process_failed_batches_total', 1);
+  hub.telemetry.log('error', `batch ${message.batchId} cannot be stored: ${(error as Error).message}`, {
+    batchId: message.batchId,
+    receiveCount,
+  });
+}

@@ -1,0 +1,183 @@
+import { BlockReader } from '../core/block/block-reader.ts';
+import { DuplicateRows } from '../core/block/duplicate-rows.ts';
+import { TRAILER_LENGTH } from '../core/block/block-format.ts';
+import type { DatasetEntry, TypeEntry } from '../core/block/directory.ts';
+import { CorruptBlockError, RejectedError } from '../core/errors.ts';
+import type { Labels } from '../core/labels/labels.ts';
+import { compileMatchers, type Matcher } from '../core/labels/matcher.ts';
+import { SERVICE_NAME } from '../core/labels/labels.ts';
+import { type Completeness, newCompleteness } from '../core/query/completeness.ts';
+import { type PlannedBlock, planQuery } from '../core/query/query-plan.ts';
+import type { RowFilter } from '../core/query/select-rows.ts';
+import type { BlockRow } from '../storage/block-catalog.ts';
+import { blockKey } from '../storage/names.ts';
+import { objectSource } from './block-source.ts';
+import type { Hub } from './hub.ts';
+
+/** Series by matchers, and a time range [start, end) in ms. */
+export interface SeriesSelection {
+  readonly matchers: readonly Matcher[];
+  readonly start: number;
+  readonly end: number;
+  /** Absent = every profile type. */
+  readonly profileType?: string;
+}
+
+/** One profile type of one dataset of one block, ready to be read. */
+export interface DatasetPart {
+  readonly reader: BlockReader;
+  readonly dataset: DatasetEntry;
+  readonly type: TypeEntry;
+  readonly filter: RowFilter;
+}
+
+/** The parts that an answer is made of, and what is known about its completeness so far. */
+export interface BlockParts {
+  readonly parts: readonly DatasetPart[];
+  readonly completeness: Completeness;
+}
+
+/**
+ * Plans a query and opens the blocks it needs. Damaged and missing blocks are left out and counted, so that one bad
+ * block never costs the whole answer.
+ */
+export async function openBlockParts(hub: Hub, selection: SeriesSelection): Promise<BlockParts> {
+  const completeness = newCompleteness();
+  if (selection.start >= selection.end) return { parts: [], completeness };
+  const matches = compileMatchers(selection.matchers, hub.compileRegex);
+  const rows = await findRows(hub, selection);
+  const wantsService = servicePredicate(hub, selection.matchers);
+  const plan = planQuery(rows, { ...selection, wantsService });
+  const duplicates = new DuplicateRows(plan.shared);
+  const opened = await mapConcurrently(plan.blocks, hub.settings.queryConcurrency, (block) =>
+    guarded(hub, completeness, block.row, () => openBlock(hub, block, duplicates)),
+  );
+  const parts: DatasetPart[] = [];
+  for (const block of opened) {
+    if (block === undefined) continue;
+    completeness.blocksRead++;
+    for (const [dataset, type] of typesOf(block.planned, block.reader, selection.profileType)) {
+      const filter = { start: selection.start, end: selection.end, matches, duplicates: block.duplicates };
+      parts.push({ reader: block.reader, dataset, type, filter });
+    }
+  }
+  await noteLoss(hub, selection, completeness);
+  return { parts, completeness };
+}
+
+/**
+ * Reads every part with bounded concurrency and hands it to `use`, in no fixed order (whatever is built from them must
+ * not depend on it). What fails as damaged is left out and counted.
+ */
+export async function readParts<T>(
+  hub: Hub,
+  { parts, completeness }: BlockParts,
+  read: (part: DatasetPart) => Promise<T>,
+  use: (part: DatasetPart, content: T) => void,
+): Promise<void> {
+  await mapConcurrently(parts, hub.settings.queryConcurrency, (part) =>
+    guarded(hub, completeness, part.reader.directory, async () => use(part, await read(part))),
+  );
+  const readers = new Set(parts.map((part) => part.reader));
+  for (const reader of readers) completeness.bytesRead += reader.io.bytes;
+  completeness.complete &&= completeness.missingBlocks === 0 && completeness.corruptBlocks === 0;
+}
+
+/** Index rows of the time range; the service goes into the search when the matchers name exactly one. */
+export function findRows(hub: Hub, { matchers, start, end }: SeriesSelection): Promise<BlockRow[]> {
+  const service = matchers.find(({ name, op, value }) => name === SERVICE_NAME && op === '=' && value !== '')?.value;
+  return hub.catalog.find({ tenant: hub.tenant, from: start, until: end, service });
+}
+
+function servicePredicate(hub: Hub, matchers: readonly Matcher[]): (service: string) => boolean {
+  const ofService = matchers.filter((matcher) => matcher.name === SERVICE_NAME);
+  const matches = compileMatchers(ofService, hub.compileRegex);
+  return (service) => matches([[SERVICE_NAME, service]] as Labels);
+}
+
+interface OpenedBlock {
+  readonly planned: PlannedBlock<BlockRow>;
+  readonly reader: BlockReader;
+  readonly duplicates: RowFilter['duplicates'];
+}
+
+async function openBlock(hub: Hub, planned: PlannedBlock<BlockRow>, rows: DuplicateRows): Promise<OpenedBlock> {
+  const { row } = planned;
+  const source = objectSource(hub.objects, blockKey(row.tenant, row.level, row.blockId), row.size);
+  const options = { blockId: row.blockId, tailLength: row.directoryLength + TRAILER_LENGTH };
+  const reader = await BlockReader.open(source, hub.codec, options);
+  const duplicates = rows.concerns(row.batchIds) ? { rows, batchIds: await reader.batchIds() } : undefined;
+  return { planned, reader, duplicates };
+}
+
+function* typesOf(
+  planned: PlannedBlock,
+  reader: BlockReader,
+  profileType: string | undefined,
+): Generator<[DatasetEntry, TypeEntry]> {
+  for (const dataset of reader.directory.datasets) {
+    if (!planned.services.has(dataset.service)) continue;
+    for (const type of dataset.types) {
+      if (profileType === undefined || type.profileType === profileType) yield [dataset, type];
+    }
+  }
+}
+
+/** Runs one step on one block; damage and absence are counted instead of thrown. */
+async function guarded<T>(
+  hub: Hub,
+  completeness: Completeness,
+  { blockId }: { blockId: string },
+  step: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await step();
+  } catch (error) {
+    if (error instanceof CorruptBlockError) completeness.corruptBlocks++;
+    else if (error instanceof RejectedError && error.reason === 'not-found') completeness.missingBlocks++;
+    else throw error;
+    completeness.complete = false;
+    completeness.notes.push((error as Error).message);
+    hub.telemetry.count('query_damaged_blocks_total', 1);
+    hub.telemetry.log('error', `query leaves out block ${blockId}: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+/** What the ledger knows to be lost in the clusters and time of the selection, and how far behind the newest data is. */
+async function noteLoss(hub: Hub, selection: SeriesSelection, completeness: Completeness): Promise<void> {
+  const { start, end, matchers } = selection;
+  const matchesCluster = compileMatchers(
+    matchers.filter((matcher) => matcher.name === 'cluster'),
+    hub.compileRegex,
+  );
+  const boots = await hub.registry.listBatchSequences({ from: start, until: end });
+  let newest = -1;
+  let missing = 0;
+  for (const boot of boots) {
+    if (!matchesCluster([['cluster', boot.cluster]])) continue;
+    for (const hour of boot.hours) completeness.samplesLost += hour.samplesLost + hour.samplesDropped;
+    for (let i = 1; i < boot.sequences.length; i++) {
+      if (boot.node !== 'push') missing += boot.sequences[i]!.first - boot.sequences[i - 1]!.end;
+    }
+    newest = Math.max(newest, boot.lastReceivedAt);
+  }
+  if (newest >= 0) completeness.lagMs = Math.max(0, hub.clock() - newest);
+  if (missing > 0) completeness.notes.push(`${missing} batches have not arrived: they are late or lost`);
+  if (missing > 0 || completeness.samplesLost > 0) completeness.complete = false;
+}
+
+/** `map` with at most `limit` calls under way; results in the order of the items. */
+export async function mapConcurrently<T, R>(
+  items: readonly T[],
+  limit: number,
+  map: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results = new Array<R>(items.length);
+  let next = 0;
+  const worker = async () => {
+    for (let i = next++; i < items.length; i = next++) results[i] = await map(items[i]!);
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+  return results;
+}

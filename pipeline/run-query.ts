@@ -1,0 +1,218 @@
+import { RejectedError } from '../core/errors.ts';
+import type { CallTree } from '../core/flamegraph/call-tree.ts';
+import { type Labels, labelsKey, labelsOf, labelValue } from '../core/labels/labels.ts';
+import { parseProfileType, type ProfileType } from '../core/labels/profile-type.ts';
+import { parseSelector } from '../core/labels/selector.ts';
+import { encodePprof } from '../core/pprof/encode-pprof.ts';
+import { greatestCommonDivisor } from '../core/profile/entry-accumulator.ts';
+import { SymbolTable } from '../core/profile/symbol-table.ts';
+import type { Completeness } from '../core/query/completeness.ts';
+import { selectRows } from '../core/query/select-rows.ts';
+import { sumPerStack, TreeMerger } from '../core/query/tree-merger.ts';
+import type { Hub } from './hub.ts';
+import { type BlockParts, type DatasetPart, openBlockParts, readParts } from './read-blocks.ts';
+
+/** What to look at: a profile type id, a label selector `{a="b"}`, and [start, end) in ms since epoch. */
+export interface Selection {
+  readonly profileType: string;
+  readonly selector: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** All samples of the selection as one call tree. */
+export async function selectTree(
+  hub: Hub,
+  selection: Selection,
+): Promise<{ tree: CallTree; total: bigint; completeness: Completeness }> {
+  const { type, blocks } = await openSelection(hub, selection);
+  const scale = commonScaleOf(blocks.parts);
+  const merger = new TreeMerger(scale, type.sampleUnit);
+  let total = 0n;
+  await readParts(hub, blocks, readSamples, (part, { symbols, totals, samples, labelSets }) => {
+    const rows = selectRows(type.id, totals, labelSets, part.filter);
+    for (const row of rows) {
+      total += BigInt(totals.total[row]!) * BigInt(totals.scale[row]!);
+      blocks.completeness.samples += totals.samples[row]!;
+    }
+    merger.add(symbols, totals, samples, rows);
+  });
+  return { tree: merger.build(), total, completeness: blocks.completeness };
+}
+
+/** All samples of the selection as one pprof profile, not compressed. Real functions, lines and mappings. */
+export async function selectPprof(
+  hub: Hub,
+  selection: Selection,
+): Promise<{ bytes: Uint8Array; completeness: Completeness }> {
+  const { type, blocks } = await openSelection(hub, selection);
+  const scale = commonScaleOf(blocks.parts);
+  const symbols = new SymbolTable();
+  let values = new Float64Array(1024);
+  await readParts(hub, blocks, readSamples, (part, content) => {
+    const rows = selectRows(type.id, content.totals, content.labelSets, part.filter);
+    for (const row of rows) blocks.completeness.samples += content.totals.samples[row]!;
+    const sums = sumPerStack(content.symbols.stacks.count, content.totals, content.samples, rows, scale);
+    const stackOf = symbols.addAll(content.symbols);
+    if (symbols.stacks.count > values.length) values = widened(values, symbols.stacks.count * 2);
+    for (let stack = 0; stack < sums.length; stack++) values[stackOf[stack]!]! += sums[stack]!;
+  });
+  const bytes = encodePprof({
+    symbols,
+    sampleTypes: [{ type: type.sampleType, unit: type.sampleUnit }],
+    values: [values],
+    scale: [scale],
+    periodType: type.periodType === '' ? undefined : { type: type.periodType, unit: type.periodUnit },
+    period: type.sampleType === type.periodType ? scale : 0,
+    timeNanos: BigInt(selection.start) * 1_000_000n,
+    durationNanos: BigInt(Math.max(0, selection.end - selection.start)) * 1_000_000n,
+  });
+  return { bytes, completeness: blocks.completeness };
+}
+
+/** One line of a chart. */
+export interface SeriesPoints {
+  readonly labels: Labels;
+  /** Ascending by time; steps without data are left out. */
+  readonly points: { timeMs: number; value: number }[];
+}
+
+/**
+ * Values over time, per combination of `groupBy` labels. Points lie at start, start + step, … ≤ end; a point at t sums
+ * the windows that start in (t − step, t], as Pyroscope's SelectSeries does. Reads totals only, never stacks.
+ */
+export async function selectSeries(
+  hub: Hub,
+  request: Selection & {
+    stepMs: number;
+    groupBy: readonly string[];
+    aggregation: 'sum' | 'average';
+    limit?: number;
+  },
+): Promise<{ series: SeriesPoints[]; completeness: Completeness }> {
+  const { stepMs, start, end } = request;
+  if (!(stepMs >= 1)) throw new RejectedError('invalid', 'step must be >= 1ms');
+  // Half-open [start − step + 1, end + 1) in whole ms is the same as (start − step, end].
+  const { blocks } = await openSelection(hub, { ...request, start: start - stepMs + 1, end: end + 1 });
+  const lines = new Map<string, { labels: Labels; buckets: Map<number, Bucket> }>();
+  await eachRow(hub, blocks, (labels, row) => {
+    const grouped = labelsOf(request.groupBy.map((name) => [name, labelValue(labels, name)] as const));
+    const key = labelsKey(grouped);
+    let line = lines.get(key);
+    if (line === undefined) lines.set(key, (line = { labels: grouped, buckets: new Map() }));
+    const time = start + Math.ceil((row.start - start) / stepMs) * stepMs;
+    if (time <= end) addToBucket(line.buckets, time, row);
+  });
+  const series = [...lines.values()].map(({ labels, buckets }) => ({
+    labels,
+    points: [...buckets]
+      .sort(([a], [b]) => a - b)
+      .map(([timeMs, { value, rows }]) => ({
+        timeMs,
+        value: request.aggregation === 'average' ? value / rows : value,
+      })),
+  }));
+  return { series: topSeries(series, request.limit), completeness: blocks.completeness };
+}
+
+/** Values over time for the page: buckets that start at multiples of a round step, at most `maxPoints` of them. */
+export async function selectTimeline(
+  hub: Hub,
+  request: Selection & { maxPoints: number },
+): Promise<{
+  stepMs: number;
+  unit: string;
+  points: { timeMs: number; value: number; samples: number }[];
+  completeness: Completeness;
+}> {
+  const { type, blocks } = await openSelection(hub, request);
+  const stepMs = roundStep((request.end - request.start) / Math.max(1, request.maxPoints));
+  const buckets = new Map<number, Bucket>();
+  await eachRow(hub, blocks, (_labels, row) => {
+    addToBucket(buckets, Math.floor(row.start / stepMs) * stepMs, row);
+  });
+  const points = [...buckets]
+    .sort(([a], [b]) => a - b)
+    .map(([timeMs, { value, samples }]) => ({ timeMs, value, samples }));
+  return { stepMs, unit: type.sampleUnit, points, completeness: blocks.completeness };
+}
+
+interface TotalRow {
+  readonly start: number;
+  readonly value: number;
+  readonly samples: number;
+}
+
+interface Bucket {
+  value: number;
+  samples: number;
+  rows: number;
+}
+
+function addToBucket(buckets: Map<number, Bucket>, time: number, row: TotalRow): void {
+  const bucket = buckets.get(time);
+  if (bucket === undefined) buckets.set(time, { value: row.value, samples: row.samples, rows: 1 });
+  else {
+    bucket.value += row.value;
+    bucket.samples += row.samples;
+    bucket.rows++;
+  }
+}
+
+/** Calls `use` for every selected row, reading totals only. */
+async function eachRow(hub: Hub, blocks: BlockParts, use: (labels: Labels, row: TotalRow) => void): Promise<void> {
+  await readParts(
+    hub,
+    blocks,
+    (part) => part.reader.totals(part.dataset, part.type),
+    (part, { totals, labelSets }) => {
+      for (const row of selectRows(part.type.profileType, totals, labelSets, part.filter)) {
+        const value = totals.total[row]! * totals.scale[row]!;
+        const samples = totals.samples[row]!;
+        blocks.completeness.samples += samples;
+        use(labelSets[totals.series[row]!]!, { start: totals.start[row]!, value, samples });
+      }
+    },
+  );
+}
+
+async function openSelection(hub: Hub, selection: Selection): Promise<{ type: ProfileType; blocks: BlockParts }> {
+  const type = parseProfileType(selection.profileType);
+  const { matchers } = parseSelector(selection.selector);
+  const { start, end } = selection;
+  return { type, blocks: await openBlockParts(hub, { matchers, start, end, profileType: type.id }) };
+}
+
+function readSamples(part: DatasetPart) {
+  return part.reader.samples(part.dataset, part.type);
+}
+
+/** Every value of the parts is a multiple of this, so sums in units of it are whole, and small. */
+function commonScaleOf(parts: readonly DatasetPart[]): number {
+  const scale = parts.reduce((gcd, { type }) => greatestCommonDivisor(type.scale, gcd), 0);
+  return scale === 0 ? 1 : scale;
+}
+
+function topSeries(series: SeriesPoints[], limit: number | undefined): SeriesPoints[] {
+  const sum = (line: SeriesPoints) => line.points.reduce((total, point) => total + point.value, 0);
+  const byLabels = (a: SeriesPoints, b: SeriesPoints) => (labelsKey(a.labels) < labelsKey(b.labels) ? -1 : 1);
+  if (!limit || series.length <= limit) return series.sort(byLabels);
+  return series
+    .sort((a, b) => sum(b) - sum(a))
+    .slice(0, limit)
+    .sort(byLabels);
+}
+
+const STEPS_S = [10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400];
+
+/** The smallest step that people find round and that is at least `least` ms. */
+export function roundStep(least: number): number {
+  const found = STEPS_S.find((seconds) => seconds * 1000 >= least);
+  return found === undefined ? Math.ceil(least / 86_400_000) * 86_400_000 : found * 1000;
+}
+
+function widened(values: Float64Array, length: number): Float64Array<ArrayBuffer> {
+  const next = new Float64Array(length);
+  next.set(values);
+  return next;
+}

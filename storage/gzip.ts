@@ -1,0 +1,23 @@
+import { gunzipSync } from 'node:zlib';
+import { limitExceeded, MalformedInputError } from '../core/errors.ts';
+
+/** Whether bytes begin as gzip does (RFC 1952). */
+export function isGzip(bytes: Uint8Array): boolean {
+  return bytes.length > 2 && bytes[0] === 0x1f && bytes[1] === 0x8b;
+}
+
+/**
+ * Inflates gzip, also of several members, to at most `maxBytes`.
+ * @throws RejectedError('too-large') when it unfolds to more; MalformedInputError when it is damaged or cut off
+ */
+export function gunzipBounded(bytes: Uint8Array, maxBytes: number): Uint8Array {
+  try {
+    const inflated = gunzipSync(bytes, { maxOutputLength: maxBytes });
+    return new Uint8Array(inflated.buffer, inflated.byteOffset, inflated.byteLength);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+      throw limitExceeded({ name: 'pprofBytesMax', value: maxBytes, unit: 'bytes after inflating' }, maxBytes + 1);
+    }
+    throw new MalformedInputError('gzip', (error as Error).message, undefined, { cause: error });
+  }
+}

@@ -230,7 +230,7 @@ export function blockCatalogContract(name: string, make: MakeAdapter<BlockCatalo
       { size: Number.NaN },
       { size: 2 ** 60 },
       { level: -1 },
-      { resolutionSeconds: 0 },
+      { resolutionSeconds: -1 },
       { directoryOffset: 990 },
       { datasets: [{ ...dataset, minTime: 599_999 }] },
       { datasets: [{ ...dataset, maxTime: 660_001 }] },

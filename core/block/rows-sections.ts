@@ -39,7 +39,8 @@ export function encodeTotals(rows: RowTotals, order: Uint32Array): Uint8Array {
   writeDeltas(out, rows.start, order);
   writeDeltas(out, rows.duration, order);
   writeDeltas(out, rows.batch, order);
-  writeDeltas(out, rows.scale, order);
+  // Not as differences: a scale may be as large as a number can be, and equal ones compress as well.
+  for (const row of order) out.varint(rows.scale[row]!);
   for (const row of order) out.varint(rows.samples[row]!);
   for (const row of order) out.varint(rows.total[row]!);
   return out.finish();
@@ -53,7 +54,8 @@ export function decodeTotals(bytes: Uint8Array, seriesCount: number, batchCount:
   const start = readDeltas(input, new Float64Array(count), Number.MAX_SAFE_INTEGER);
   const duration = readDeltas(input, new Float64Array(count), Number.MAX_SAFE_INTEGER);
   const batch = readDeltas(input, new Uint32Array(count), batchCount);
-  const scale = readDeltas(input, new Float64Array(count), Number.MAX_SAFE_INTEGER);
+  const scale = new Float64Array(count);
+  for (let i = 0; i < count; i++) scale[i] = input.varint();
   const samples = new Float64Array(count);
   for (let i = 0; i < count; i++) samples[i] = input.varint();
   const total = new Float64Array(count);

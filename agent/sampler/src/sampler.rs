@@ -1,0 +1,264 @@
+//! The main loop: drain the rings in order of time, close windows, write them out, until told to stop.
+
+use crate::aggregate::{Counters, Samples};
+use crate::args::Options;
+use crate::clock::{Moment, Window};
+use crate::export;
+use crate::ffi::{self, Wait};
+use crate::frames::{FrameKind, FrameWriter};
+use crate::kallsyms;
+use crate::names::Names;
+use crate::otlp::ProfileTimes;
+use crate::perf_event;
+use crate::proc_files;
+use crate::processes::Processes;
+use crate::reorder::Merge;
+use crate::rings::Rings;
+use crate::session::Session;
+use crate::status::{self, Condition};
+use std::collections::VecDeque;
+use std::io::Read;
+use std::os::fd::AsRawFd;
+
+/// Longest pause between two drains: a process that lives less long may still be looked at while it exists.
+const DRAIN_MS: u64 = 100;
+/// A record is in its ring this long after its time stamp at the latest.
+const HORIZON_NS: u64 = 2_000_000;
+/// How long a closed window waits for names, and how long at the end of the sampler.
+const NAMES_WAIT_NS: u64 = 2_000_000_000;
+const LAST_NAMES_WAIT_NS: u64 = 300_000_000;
+/// Beyond this, memory that can be had again is given back.
+const SHED_BYTES: u64 = 36 << 20;
+/// Open modules; each holds a file.
+const MAX_MODULES: u64 = 2048;
+
+/// A window that waits for names.
+struct Closed {
+    window: Window,
+    /// When sampling ended: before the end of the window only for the last one.
+    until: u64,
+    samples: Samples,
+    counters: Counters,
+    condition: Condition,
+    deadline: u64,
+}
+
+struct Sampler {
+    options: Options,
+    rings: Rings,
+    merge: Merge,
+    session: Session,
+    window: Window,
+    closed: VecDeque<Closed>,
+    output: FrameWriter,
+    kernel_build_id: Option<String>,
+    /// Samples of the current window that were written early because it was full.
+    written_early: u64,
+    cpu_ns: u64,
+    wrapped: Vec<u8>,
+}
+
+/// Samples until stdin ends, a signal asks to stop, or nobody reads stdout. The error is one line for the user.
+pub fn run(options: Options) -> Result<(), String> {
+    ffi::die_with_parent();
+    ffi::survive_shrinking_files();
+    ffi::keep_allocator_small();
+    let signals = ffi::termination_signals().map_err(|error| format!("cannot watch signals: {error}"))?;
+    let output = FrameWriter::start(std::io::stdout()).map_err(|error| format!("cannot start a thread: {error}"))?;
+    output.send(FrameKind::Hello, status::hello(&options).as_bytes());
+    let mut sampler = Sampler::start(options, output)?;
+    sampler.run_until_stopped(signals.as_raw_fd());
+    sampler.finish();
+    Ok(())
+}
+
+impl Sampler {
+    fn start(options: Options, output: FrameWriter) -> Result<Sampler, String> {
+        let explain = |error: std::io::Error| {
+            let refusal = perf_event::explain(&error);
+            format!("{}; {}", refusal.reason, refusal.remedy)
+        };
+        let rings = Rings::open(&options).map_err(explain)?;
+        rings.enable().map_err(explain)?;
+        for refused in rings.degradations(&options) {
+            output.send(FrameKind::Log, status::log("warn", refused).as_bytes());
+        }
+        let names = Names::start(options.symbols, options.symbol_cpu).map_err(|error| format!("cannot start a thread: {error}"))?;
+        let max_modules = (ffi::raise_open_file_limit() / 2).clamp(64, MAX_MODULES) as usize;
+        let window = Window::first(Moment::now(options.clock_offset_ms), u64::from(options.window_seconds) * 1_000_000_000);
+        let processes = Processes::scan(ffi::monotonic_ns());
+        let session = Session::new(&options, rings.layout(), names, processes, max_modules);
+        Ok(Sampler {
+            options,
+            rings,
+            merge: Merge::default(),
+            session,
+            window,
+            closed: VecDeque::new(),
+            output,
+            kernel_build_id: kallsyms::kernel_build_id(),
+            written_early: 0,
+            cpu_ns: 0,
+            wrapped: Vec::new(),
+        })
+    }
+
+    fn run_until_stopped(&mut self, signals: i32) {
+        let mut waits = Vec::new();
+        loop {
+            waits.clear();
+            waits.extend([Wait::readable(signals), Wait::readable(0), Wait::closed(1)]);
+            waits.extend(self.rings.rings.iter().map(|ring| Wait::readable(ring.fd())));
+            ffi::poll(&mut waits, self.pause_ms());
+            let asked_to_stop = waits[0].is_ready() || (waits[1].is_ready() && stdin_ended());
+            if asked_to_stop || waits[2].is_closed() || self.output.is_closed() {
+                return;
+            }
+            if waits[3..].iter().any(Wait::is_closed) {
+                // A CPU has gone offline: its descriptor would wake us without end.
+                self.rings.follow_hotplug();
+            }
+            self.drain(ffi::monotonic_ns().saturating_sub(HORIZON_NS));
+            self.write_closed(false);
+        }
+    }
+
+    /// Time to the next drain, shortened so that a window closes on time.
+    fn pause_ms(&self) -> i32 {
+        let left = (self.window.until + HORIZON_NS).saturating_sub(ffi::monotonic_ns());
+        (left / 1_000_000 + 1).min(DRAIN_MS) as i32
+    }
+
+    /// Applies all records older than `horizon`, closing windows between them where they end.
+    fn drain(&mut self, horizon: u64) {
+        let mut rings = std::mem::take(&mut self.rings.rings);
+        let mut merge = std::mem::take(&mut self.merge);
+        let mut wrapped = std::mem::take(&mut self.wrapped);
+        rings.iter_mut().for_each(|ring| ring.begin_drain());
+        merge.drain(&mut rings, horizon, |ring, time| {
+            while time >= self.window.until {
+                self.close_window(self.window.until);
+            }
+            if let Some(record) = ring.next_record(&mut wrapped) {
+                self.session.apply(&record, time);
+            }
+            if self.session.samples.is_full() {
+                self.write_early();
+            }
+        });
+        rings.iter_mut().for_each(|ring| ring.end_drain());
+        (self.rings.rings, self.merge, self.wrapped) = (rings, merge, wrapped);
+        while horizon >= self.window.until {
+            self.close_window(self.window.until);
+        }
+    }
+
+    /// Ends the current window at `until` and begins the next.
+    fn close_window(&mut self, until: u64) {
+        let now = Moment::now(self.options.clock_offset_ms);
+        let cpu_ns = ffi::process_cpu_ns();
+        let condition = Condition {
+            cpu_ns: cpu_ns - std::mem::replace(&mut self.cpu_ns, cpu_ns),
+            rss_bytes: proc_files::own_resident_bytes(),
+            processes: self.session.processes.len() as u64,
+            modules: self.session.modules.len() as u64,
+            ..Condition::default()
+        };
+        self.closed.push_back(Closed {
+            window: self.window,
+            until,
+            samples: std::mem::take(&mut self.session.samples),
+            counters: std::mem::take(&mut self.session.counters),
+            condition,
+            deadline: now.monotonic + NAMES_WAIT_NS,
+        });
+        self.window = self.window.next(now);
+        self.session.processes.sweep(now.monotonic);
+        self.session.modules.begin_window();
+        self.session.names.table().begin_window();
+        if condition.rss_bytes > SHED_BYTES {
+            self.shed_memory();
+        }
+    }
+
+    fn shed_memory(&mut self) {
+        self.session.modules.release_pages();
+        self.session.names.shed_memory();
+        ffi::trim_allocator();
+    }
+
+    /// Writes closed windows whose names are known or that have waited long enough.
+    fn write_closed(&mut self, now_or_never: bool) {
+        while let Some(next) = self.closed.front() {
+            let ready = self.session.names.table().pending() == 0 || ffi::monotonic_ns() >= next.deadline;
+            if !ready && !now_or_never {
+                return;
+            }
+            if let Some(closed) = self.closed.pop_front() {
+                self.write(closed);
+            }
+            if self.rings.follow_hotplug() > 0 {
+                self.output.send(FrameKind::Log, status::log("info", "sampling a CPU that came online").as_bytes());
+            }
+        }
+    }
+
+    fn write(&mut self, mut closed: Closed) {
+        let duration = closed.window.duration(closed.until);
+        let (mut kept, named, pending) = self.write_samples(&closed.samples, closed.window.start, duration, &mut closed.counters);
+        kept += std::mem::take(&mut self.written_early);
+        let condition = Condition { named_locations: named, pending_names: pending, ..closed.condition };
+        let end = if closed.until == closed.window.until { closed.window.end } else { closed.window.start + duration };
+        let status = status::window(closed.window.start / 1_000_000, end / 1_000_000, kept, &closed.counters, &condition);
+        self.output.send(FrameKind::Status, status.as_bytes());
+    }
+
+    /// Writes the samples of a window that has grown too large, so that it can go on from empty.
+    fn write_early(&mut self) {
+        let samples = std::mem::take(&mut self.session.samples);
+        let mut counters = std::mem::take(&mut self.session.counters);
+        let duration = self.window.end - self.window.start;
+        self.written_early += self.write_samples(&samples, self.window.start, duration, &mut counters).0;
+        self.session.counters = counters;
+    }
+
+    /// Returns the samples written, the locations named and the names still looked for.
+    fn write_samples(&self, samples: &Samples, start: u64, duration: u64, counters: &mut Counters) -> (u64, u64, u64) {
+        if samples.is_empty() {
+            return (0, 0, 0);
+        }
+        let times = ProfileTimes { start, duration, period: 1_000_000_000 / u64::from(self.options.frequency) };
+        let (exported, pending) = {
+            let table = self.session.names.table();
+            (export::export(samples, &table, self.kernel_build_id.as_deref(), times), table.pending() as u64)
+        };
+        let mut kept = 0;
+        for chunk in exported.chunks {
+            if self.output.send(FrameKind::Profiles, &chunk.bytes) {
+                kept += chunk.samples;
+            } else {
+                counters.dropped += chunk.samples;
+            }
+        }
+        (kept, exported.named_locations, pending)
+    }
+
+    /// Takes what the rings still hold and writes the last, partial window.
+    fn finish(mut self) {
+        let end = ffi::monotonic_ns();
+        self.drain(end);
+        if self.window.from < end {
+            self.close_window(end.min(self.window.until));
+        }
+        let deadline = ffi::monotonic_ns() + LAST_NAMES_WAIT_NS;
+        while self.session.names.table().pending() > 0 && ffi::monotonic_ns() < deadline {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        self.write_closed(true);
+        self.output.finish();
+    }
+}
+
+fn stdin_ended() -> bool {
+    !matches!(std::io::stdin().read(&mut [0; 4096]), Ok(bytes) if bytes > 0)
+}

@@ -1,0 +1,143 @@
+//! Walks one copied user stack from its leaf to its root.
+//!
+//! The stack and the unwind tables belong to the sampled process, so they may say anything: every read is checked, the
+//! number of frames is bounded, and a panic in a parser costs one sample.
+
+use crate::image::{Frame, Image};
+use crate::modules::{TRUNCATED, UNKNOWN};
+use crate::records::UserRegisters;
+use framehop::{CacheNative, MayAllocateDuringUnwind, Unwinder};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Frames of one stack; deeper ones are marked as truncated.
+pub const MAX_FRAMES: usize = 1024;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The outermost function was reached.
+    Rooted,
+    /// Unwinding stopped earlier; the stack ends in a truncation mark.
+    Truncated,
+    /// A parser panicked; the stack ends in a truncation mark.
+    Panicked,
+}
+
+/// The unwind rules of recently seen addresses, shared by all processes.
+pub struct StackWalker {
+    cache: CacheNative<MayAllocateDuringUnwind>,
+}
+
+impl StackWalker {
+    pub fn new() -> StackWalker {
+        StackWalker { cache: CacheNative::new() }
+    }
+
+    /// Appends the frames of one stack to `frames`, leaf first. `stack` holds the memory from `registers.sp` upwards.
+    pub fn walk(&mut self, image: &Image, registers: UserRegisters, stack: &[u8], frames: &mut Vec<Frame>) -> Outcome {
+        let start = frames.len();
+        let cache = &mut self.cache;
+        let walked = catch_unwind(AssertUnwindSafe(|| walk_frames(cache, image, registers, stack, frames)));
+        let outcome = walked.unwrap_or_else(|_| {
+            self.cache = CacheNative::new();
+            Outcome::Panicked
+        });
+        if frames.len() == start {
+            frames.push(image.frame(registers.ip).0);
+        }
+        if outcome != Outcome::Rooted {
+            frames.push(Frame { module: TRUNCATED, address: 0 });
+        }
+        outcome
+    }
+}
+
+fn walk_frames(
+    cache: &mut CacheNative<MayAllocateDuringUnwind>,
+    image: &Image,
+    registers: UserRegisters,
+    stack: &[u8],
+    frames: &mut Vec<Frame>,
+) -> Outcome {
+    let mut read_stack = |address: u64| read_word(stack, registers.sp, address).ok_or(());
+    let mut walk = image.unwinder().iter_frames(registers.ip, native_registers(registers), cache, &mut read_stack);
+    for _ in 0..MAX_FRAMES {
+        match walk.next() {
+            Ok(Some(position)) => {
+                let (frame, _) = image.frame(position.address_for_lookup());
+                // A caller outside all code means that the previous step went astray: keep what is sure.
+                if frame.module == UNKNOWN && position.is_return_address() {
+                    return Outcome::Truncated;
+                }
+                frames.push(frame);
+            }
+            Ok(None) => return Outcome::Rooted,
+            Err(_) => return Outcome::Truncated,
+        }
+    }
+    Outcome::Truncated
+}
+
+/// The eight bytes at `address` of a stack whose copy starts at `stack_pointer`.
+fn read_word(stack: &[u8], stack_pointer: u64, address: u64) -> Option<u64> {
+    let offset = usize::try_from(address.checked_sub(stack_pointer)?).ok()?;
+    let word = stack.get(offset..offset.checked_add(8)?)?;
+    Some(u64::from_ne_bytes(word.try_into().unwrap()))
+}
+
+#[cfg(target_arch = "x86_64")]
+fn native_registers(registers: UserRegisters) -> framehop::UnwindRegsNative {
+    framehop::UnwindRegsNative::new(registers.ip, registers.sp, registers.fp)
+}
+
+#[cfg(target_arch = "aarch64")]
+fn native_registers(registers: UserRegisters) -> framehop::UnwindRegsNative {
+    framehop::UnwindRegsNative::new(registers.link, registers.sp, registers.fp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address_space::AddressSpace;
+    use crate::modules::Modules;
+    use crate::test_random::Random;
+
+    #[test]
+    fn reads_only_the_copied_bytes() {
+        let stack: Vec<u8> = (0..16).collect();
+        assert_eq!(read_word(&stack, 100, 108), Some(0x0f0e_0d0c_0b0a_0908));
+        for address in [0, 99, 109, 116, u64::MAX, u64::MAX - 7] {
+            assert_eq!(read_word(&stack, 100, address), None, "{address}");
+        }
+        assert_eq!(read_word(&stack, u64::MAX, 3), None);
+    }
+
+    #[test]
+    fn arbitrary_stacks_and_registers_never_escape() {
+        let mut random = Random::from_environment();
+        let pid = std::process::id();
+        let space = AddressSpace::new(crate::proc_files::executable_mappings(pid).unwrap());
+        let image = Image::build(&space, &[pid], &mut Modules::new(64), &mut None, None);
+        let code: Vec<_> = space.mappings().iter().map(|m| (m.start, m.end - m.start)).collect();
+        let mut walker = StackWalker::new();
+        let mut frames = vec![];
+        for _ in 0..20_000 {
+            let mut any_code = || {
+                let (start, bytes) = code[random.below(code.len() as u64) as usize];
+                start + random.below(bytes)
+            };
+            let ip = any_code();
+            let mut stack = vec![];
+            (0..64).for_each(|_| stack.extend(any_code().to_ne_bytes()));
+            let sp = if random.below(8) == 0 { random.next() } else { 0x7000_0000_0000 };
+            (0..20).for_each(|_| {
+                let at = random.below(64) as usize * 8;
+                stack[at..at + 8].copy_from_slice(&sp.wrapping_add(random.below(600)).to_ne_bytes());
+            });
+            stack.truncate(random.below(513) as usize);
+            frames.clear();
+            let registers = UserRegisters { ip, sp, fp: sp.wrapping_add(random.below(512)), link: 0 };
+            assert_ne!(walker.walk(&image, registers, &stack, &mut frames), Outcome::Panicked);
+            assert!(!frames.is_empty() && frames.len() <= MAX_FRAMES + 1);
+        }
+    }
+}

@@ -3,8 +3,8 @@ import { BlockReader, bytesSource } from '../core/block/block-reader.ts';
 import type { DatasetEntry } from '../core/block/directory.ts';
 import { CorruptBlockError, limitExceeded, MalformedInputError, RejectedError } from '../core/errors.ts';
 import { CLUSTER, labelValue, SERVICE_NAME } from '../core/labels/labels.ts';
-import { inboxKey } from '../storage/names.ts';
 import { MAX_INLINE_BYTES } from '../storage/batch-queue.ts';
+import { inboxKey } from '../storage/names.ts';
 import type { Hub } from './hub.ts';
 
 /**
@@ -72,7 +72,10 @@ async function checkBatch(hub: Hub, bytes: Uint8Array, cluster: string): Promise
     const { origin } = batch.directory;
     if (origin === undefined) throw new MalformedInputError('batch', 'does not say who sent it');
     if (origin.cluster !== cluster) {
-      throw new RejectedError('forbidden', `the batch is of cluster ${origin.cluster}, its sender of ${cluster}`);
+      throw new RejectedError(
+        'forbidden',
+        `the batch is of cluster ${origin.cluster}, its sender of ${cluster}`,
+      );
     }
     await checkContent(hub, batch, origin);
     return origin;
@@ -92,8 +95,14 @@ async function checkContent(hub: Hub, batch: BlockReader, origin: BatchOrigin): 
     checkTimes(hub, entry);
     const { labelSets } = await batch.dataset(entry);
     for (const labels of labelSets) {
-      if (labelValue(labels, SERVICE_NAME) !== entry.service || labelValue(labels, CLUSTER) !== origin.cluster) {
-        throw new MalformedInputError('batch', `a series of ${entry.service} has another ${SERVICE_NAME} or ${CLUSTER}`);
+      if (
+        labelValue(labels, SERVICE_NAME) !== entry.service ||
+        labelValue(labels, CLUSTER) !== origin.cluster
+      ) {
+        throw new MalformedInputError(
+          'batch',
+          `a series of ${entry.service} has another ${SERVICE_NAME} or ${CLUSTER}`,
+        );
       }
     }
     for (const type of entry.types) kept += type.samples;

@@ -2,12 +2,19 @@ import { type BatchOrigin, batchIdOf } from '../core/batch/batch-origin.ts';
 import { BlockBuilder } from '../core/block/block-builder.ts';
 import { timeRangeOf } from '../core/block/directory.ts';
 import { limitExceeded, RejectedError } from '../core/errors.ts';
-import { CLUSTER, type Labels, labelsOf, labelValue, SERVICE_NAME, UNKNOWN_SERVICE } from '../core/labels/labels.ts';
+import {
+  CLUSTER,
+  type Labels,
+  labelsOf,
+  labelValue,
+  SERVICE_NAME,
+  UNKNOWN_SERVICE,
+} from '../core/labels/labels.ts';
 import { profileTypeId, type ValueType } from '../core/labels/profile-type.ts';
 import { addOtlp } from '../core/otlp/decode-otlp.ts';
 import { addPprof } from '../core/pprof/decode-pprof.ts';
 import { DEFAULT_PPROF_LIMITS } from '../core/pprof/pprof-limits.ts';
-import { type FoldedProfile, addFolded } from '../core/profile/folded-profile.ts';
+import { addFolded, type FoldedProfile } from '../core/profile/folded-profile.ts';
 import { isGzip } from '../storage/gzip.ts';
 import type { Hub } from './hub.ts';
 import { acceptBatch } from './ingest-batch.ts';
@@ -110,7 +117,8 @@ function addPushedPprof(hub: Hub, push: Push, profile: PushedPprof): void {
     durationMs: hasWindow ? endMs - startMs : undefined,
     limits: DEFAULT_PPROF_LIMITS,
     keepAddresses: 'unsymbolized',
-    profileName: (types) => profile.profileName ?? profileNameOf(types.map((type) => displayName(type, sampleTypes))),
+    profileName: (types) =>
+      profile.profileName ?? profileNameOf(types.map((type) => displayName(type, sampleTypes))),
     renameSampleType: (type) => ({ type: type.type, unit: sampleTypes?.[type.type]?.units ?? type.unit }),
   });
 }
@@ -175,7 +183,12 @@ function* resourceLabels(resource: ReadonlyMap<string, unknown>): Generator<[str
 
 async function storePush(hub: Hub, push: Push): Promise<{ batchId: string }> {
   const datasets = push.builder.datasets();
-  const meta = { blockId: batchIdOf(push.origin).replaceAll('/', '='), tenant: '', level: 0, resolutionSeconds: 0 };
+  const meta = {
+    blockId: batchIdOf(push.origin).replaceAll('/', '='),
+    tenant: '',
+    level: 0,
+    resolutionSeconds: 0,
+  };
   const times = timeRangeOf(
     datasets.flatMap((dataset) =>
       [...dataset.types.values()].flatMap((rows) =>

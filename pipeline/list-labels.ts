@@ -1,6 +1,6 @@
 import { type Labels, labelsKey, labelsOf, labelValue, SERVICE_NAME } from '../core/labels/labels.ts';
 import type { Matcher } from '../core/labels/matcher.ts';
-import { parseProfileType, type ProfileType } from '../core/labels/profile-type.ts';
+import { type ProfileType, parseProfileType } from '../core/labels/profile-type.ts';
 import { parseSelector } from '../core/labels/selector.ts';
 import type { Hub } from './hub.ts';
 import { findRows, openBlockParts, readParts } from './read-blocks.ts';
@@ -53,7 +53,11 @@ export async function listServices(hub: Hub, range: TimeRange): Promise<ServiceR
     }
   }
   return [...services.values()]
-    .map(({ types, from, ...service }) => ({ ...service, profileTypes: [...types].sort(), clusters: [...from].sort() }))
+    .map(({ types, from, ...service }) => ({
+      ...service,
+      profileTypes: [...types].sort(),
+      clusters: [...from].sort(),
+    }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
@@ -73,8 +77,10 @@ export async function listLabelValues(
   const { start, end, name } = request;
   if (request.matchers.every((matcher) => matcher === '' || matcher === '{}')) {
     // The two lists that every page opens with need no block.
-    if (name === SERVICE_NAME) return (await listServices(hub, { start, end })).map((service) => service.name);
-    if (name === '__profile_type__') return (await listProfileTypes(hub, { start, end })).map((type) => type.id);
+    if (name === SERVICE_NAME)
+      return (await listServices(hub, { start, end })).map((service) => service.name);
+    if (name === '__profile_type__')
+      return (await listProfileTypes(hub, { start, end })).map((type) => type.id);
   }
   const values = new Set<string>();
   for (const labels of await selectSeriesLabels(hub, request)) values.add(labelValue(labels, name));
@@ -124,7 +130,11 @@ async function selectSeriesLabels(
   return found.values();
 }
 
-async function seriesOf(hub: Hub, { start, end }: TimeRange, matchers: readonly Matcher[]): Promise<Labels[]> {
+async function seriesOf(
+  hub: Hub,
+  { start, end }: TimeRange,
+  matchers: readonly Matcher[],
+): Promise<Labels[]> {
   const isVirtual = ({ name }: Matcher) => name.startsWith('__');
   const virtual = matchers.filter(isVirtual);
   const profileType = virtual.find(({ name, op }) => name === '__profile_type__' && op === '=')?.value;

@@ -1,8 +1,8 @@
-import { BlockReader, bytesSource } from '../core/block/block-reader.ts';
 import { newBlockId } from '../core/block/block-id.ts';
+import { BlockReader, bytesSource } from '../core/block/block-reader.ts';
 import type { WrittenBlock } from '../core/block/block-writer.ts';
 import type { Directory } from '../core/block/directory.ts';
-import { mergeBlocks, type MergeReport } from '../core/block/merge-blocks.ts';
+import { type MergeReport, mergeBlocks } from '../core/block/merge-blocks.ts';
 import { RetryableError } from '../core/errors.ts';
 import type { ReceivedBatch } from '../storage/batch-queue.ts';
 import type { BlockRow } from '../storage/block-catalog.ts';
@@ -30,7 +30,8 @@ export async function processBatches(hub: Hub): Promise<ProcessReport> {
   const report: ProcessReport = { batches: 0, blocks: 0, samples: 0, duplicateSamples: 0 };
   const received = await hub.queue.receive({ max: processBatchesMax, visibilityMs: processVisibilityMs });
   const opened = await openBatches(hub, received);
-  for (const group of groupBatches(opened, hub.settings.processBytesMax)) await processGroup(hub, group, report);
+  for (const group of groupBatches(opened, hub.settings.processBytesMax))
+    await processGroup(hub, group, report);
   return report;
 }
 

@@ -7,7 +7,10 @@ import type { Hub } from './hub.ts';
 const sequences = new WeakMap<Hub, { bootId: string; sequence: number }>();
 
 /** Identity of the next batch of pushed profiles of a cluster. */
-export function nextPushOrigin(hub: Hub, cluster: string): Pick<BatchOrigin, 'cluster' | 'node' | 'bootId' | 'sequence'> {
+export function nextPushOrigin(
+  hub: Hub,
+  cluster: string,
+): Pick<BatchOrigin, 'cluster' | 'node' | 'bootId' | 'sequence'> {
   let state = sequences.get(hub);
   if (state === undefined) {
     state = { bootId: newBlockId(hub.clock(), () => hub.random()), sequence: 0 };

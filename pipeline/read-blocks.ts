@@ -1,11 +1,11 @@
-import { BlockReader } from '../core/block/block-reader.ts';
-import { DuplicateRows } from '../core/block/duplicate-rows.ts';
 import { TRAILER_LENGTH } from '../core/block/block-format.ts';
+import { BlockReader } from '../core/block/block-reader.ts';
 import type { DatasetEntry, TypeEntry } from '../core/block/directory.ts';
+import { DuplicateRows } from '../core/block/duplicate-rows.ts';
 import { CorruptBlockError, RejectedError } from '../core/errors.ts';
 import type { Labels } from '../core/labels/labels.ts';
-import { compileMatchers, type Matcher } from '../core/labels/matcher.ts';
 import { SERVICE_NAME } from '../core/labels/labels.ts';
+import { compileMatchers, type Matcher } from '../core/labels/matcher.ts';
 import { type Completeness, newCompleteness } from '../core/query/completeness.ts';
 import { type PlannedBlock, planQuery } from '../core/query/query-plan.ts';
 import type { RowFilter } from '../core/query/select-rows.ts';
@@ -85,7 +85,9 @@ export async function readParts<T>(
 
 /** Index rows of the time range; the service goes into the search when the matchers name exactly one. */
 export function findRows(hub: Hub, { matchers, start, end }: SeriesSelection): Promise<BlockRow[]> {
-  const service = matchers.find(({ name, op, value }) => name === SERVICE_NAME && op === '=' && value !== '')?.value;
+  const service = matchers.find(
+    ({ name, op, value }) => name === SERVICE_NAME && op === '=' && value !== '',
+  )?.value;
   return hub.catalog.find({ tenant: hub.tenant, from: start, until: end, service });
 }
 
@@ -101,7 +103,11 @@ interface OpenedBlock {
   readonly duplicates: RowFilter['duplicates'];
 }
 
-async function openBlock(hub: Hub, planned: PlannedBlock<BlockRow>, rows: DuplicateRows): Promise<OpenedBlock> {
+async function openBlock(
+  hub: Hub,
+  planned: PlannedBlock<BlockRow>,
+  rows: DuplicateRows,
+): Promise<OpenedBlock> {
   const { row } = planned;
   const source = objectSource(hub.objects, blockKey(row.tenant, row.level, row.blockId), row.size);
   const options = { blockId: row.blockId, tailLength: row.directoryLength + TRAILER_LENGTH };

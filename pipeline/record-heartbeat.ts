@@ -30,14 +30,18 @@ export async function recordHeartbeat(
     at,
     clockSkewMs: asNumber(body.clockSkewMs ?? 0, 'clockSkewMs'),
     counters: asCounters(body.counters ?? {}),
-    lastError: body.lastError === undefined || body.lastError === null ? undefined : asText(body.lastError, 'lastError'),
+    lastError:
+      body.lastError === undefined || body.lastError === null
+        ? undefined
+        : asText(body.lastError, 'lastError'),
   });
   hub.telemetry.count('heartbeats_total', 1, { cluster: request.cluster });
   return { nowMs: at, settings: {} };
 }
 
 function asObject(value: unknown, what: string): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
   throw new RejectedError('invalid', `${what} must be a JSON object`);
 }
 
@@ -54,7 +58,10 @@ function asNumber(value: unknown, what: string): number {
 function asCounters(value: unknown): Record<string, number> {
   const counters = Object.entries(asObject(value, 'counters'));
   if (counters.length > COUNTERS_MAX) {
-    throw new RejectedError('invalid', `a heartbeat carries ${counters.length} counters, the limit is ${COUNTERS_MAX}`);
+    throw new RejectedError(
+      'invalid',
+      `a heartbeat carries ${counters.length} counters, the limit is ${COUNTERS_MAX}`,
+    );
   }
   return Object.fromEntries(counters.map(([name, count]) => [name, asNumber(count, `counter ${name}`)]));
 }

@@ -1,7 +1,7 @@
 import { RejectedError } from '../core/errors.ts';
 import type { CallTree } from '../core/flamegraph/call-tree.ts';
 import { type Labels, labelsKey, labelsOf, labelValue } from '../core/labels/labels.ts';
-import { parseProfileType, type ProfileType } from '../core/labels/profile-type.ts';
+import { type ProfileType, parseProfileType } from '../core/labels/profile-type.ts';
 import { parseSelector } from '../core/labels/selector.ts';
 import { encodePprof } from '../core/pprof/encode-pprof.ts';
 import { greatestCommonDivisor } from '../core/profile/entry-accumulator.ts';
@@ -160,7 +160,11 @@ function addToBucket(buckets: Map<number, Bucket>, time: number, row: TotalRow):
 }
 
 /** Calls `use` for every selected row, reading totals only. */
-async function eachRow(hub: Hub, blocks: BlockParts, use: (labels: Labels, row: TotalRow) => void): Promise<void> {
+async function eachRow(
+  hub: Hub,
+  blocks: BlockParts,
+  use: (labels: Labels, row: TotalRow) => void,
+): Promise<void> {
   await readParts(
     hub,
     blocks,
@@ -176,7 +180,10 @@ async function eachRow(hub: Hub, blocks: BlockParts, use: (labels: Labels, row: 
   );
 }
 
-async function openSelection(hub: Hub, selection: Selection): Promise<{ type: ProfileType; blocks: BlockParts }> {
+async function openSelection(
+  hub: Hub,
+  selection: Selection,
+): Promise<{ type: ProfileType; blocks: BlockParts }> {
   const type = parseProfileType(selection.profileType);
   const { matchers } = parseSelector(selection.selector);
   const { start, end } = selection;

@@ -10,7 +10,7 @@ import {
   SERVICE_NAME,
   UNKNOWN_SERVICE,
 } from '../core/labels/labels.ts';
-import { profileTypeId, type ValueType } from '../core/labels/profile-type.ts';
+import type { ValueType } from '../core/labels/profile-type.ts';
 import { addOtlp } from '../core/otlp/decode-otlp.ts';
 import { addPprof } from '../core/pprof/decode-pprof.ts';
 import { DEFAULT_PPROF_LIMITS } from '../core/pprof/pprof-limits.ts';

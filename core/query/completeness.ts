@@ -12,7 +12,7 @@ export interface Completeness {
   samples: number;
   /** Samples of the selection's clusters and time that are known lost: by the kernel, by the agent, or with a missing batch. */
   samplesLost: number;
-  /** Now less the end of the newest window that can be queried, in ms; -1 when there is none. */
+  /** Now less the arrival of the newest batch of the selection's clusters and time, in ms; -1 when there is none. */
   lagMs: number;
   /** Coarsest time step of the windows read, in seconds; 0 when all were raw. */
   resolutionSeconds: number;

@@ -4,9 +4,11 @@ import { ByteReader } from '../wire/byte-reader.ts';
 import { ByteWriter } from '../wire/byte-writer.ts';
 
 // Sections `totals` and `samples` of one profile type. `totals` has a row per (series, window, batch), column by
-// column, times as differences; a timeline reads nothing else. `samples` has the entries of the same rows: per row
-// the number of entries and the lengths of its two byte runs (so that a row can be passed over without reading it),
-// then all stack ids as differences within the row, then all values.
+// column, times as differences; a timeline reads nothing else. `samples` has the entries of the same rows: the table of
+// the stacks that have a value, per row the number of entries and the lengths of its two byte runs (so that a row can be
+// passed over without reading it), then all entries' places in that table as differences within the row, then all
+// values less one. Most stacks only lead to others, so places are a tenth as many as stacks: their differences fit one
+// byte and compress better (a third off the section), and a sum over windows runs over a column that stays in cache.
 
 /** What section `totals` holds: the rows without their entries. */
 export type RowTotals = Omit<ProfileRows, 'entryStarts' | 'stacks' | 'values'>;
@@ -83,34 +85,58 @@ function readDeltas<T extends Uint32Array | Float64Array>(input: ByteReader, col
 }
 
 export function encodeSamples(rows: ProfileRows, order: Uint32Array): Uint8Array {
-  const stackBytes = new ByteWriter(rows.stacks.length + 16);
-  const valueBytes = new ByteWriter(rows.stacks.length + 16);
-  const lengths = new ByteWriter(rows.count * 4 + 16);
-  lengths.varint(rows.count);
-  for (const row of order) lengths.varint(rows.entryStarts[row + 1]! - rows.entryStarts[row]!);
+  const entryCount = rows.entryStarts[rows.count]!;
+  const placeBytes = new ByteWriter(entryCount + 16);
+  const valueBytes = new ByteWriter(entryCount + 16);
+  const out = new ByteWriter(entryCount * 2 + rows.count * 4 + 1024);
+  out.varint(rows.count);
+  const placeOf = writeStackTable(out, rows.stacks, entryCount);
+  for (const row of order) out.varint(rows.entryStarts[row + 1]! - rows.entryStarts[row]!);
   for (const row of order) {
-    const stacksBefore = stackBytes.length;
+    const placesBefore = placeBytes.length;
     const valuesBefore = valueBytes.length;
     let before = 0;
     for (let i = rows.entryStarts[row]!, end = rows.entryStarts[row + 1]!; i < end; i++) {
-      stackBytes.varint(rows.stacks[i]! - before);
-      before = rows.stacks[i]!;
+      const place = placeOf[rows.stacks[i]!]!;
+      placeBytes.varint(place - before);
+      before = place;
       valueBytes.varint(rows.values[i]! - 1);
     }
-    lengths.varint(stackBytes.length - stacksBefore);
-    lengths.varint(valueBytes.length - valuesBefore);
+    out.varint(placeBytes.length - placesBefore);
+    out.varint(valueBytes.length - valuesBefore);
   }
-  lengths.bytes(stackBytes.view());
-  lengths.bytes(valueBytes.view());
-  return lengths.finish();
+  out.bytes(placeBytes.view());
+  out.bytes(valueBytes.view());
+  return out.finish();
 }
 
-/** Section `samples`, its row lengths read and checked, its entries still packed. */
+/** Writes the distinct stacks, ascending, as differences; the result tells the place of each in that table. */
+function writeStackTable(out: ByteWriter, stacks: Uint32Array, entryCount: number): Uint32Array {
+  let stackCount = 0;
+  for (let i = 0; i < entryCount; i++) if (stacks[i]! >= stackCount) stackCount = stacks[i]! + 1;
+  const placeOf = new Uint32Array(stackCount);
+  for (let i = 0; i < entryCount; i++) placeOf[stacks[i]!] = 1;
+  let places = 0;
+  for (let stack = 0; stack < stackCount; stack++) places += placeOf[stack]!;
+  out.varint(places);
+  let before = 0;
+  for (let stack = 0, place = 0; stack < stackCount; stack++) {
+    if (placeOf[stack] === 0) continue;
+    out.varint(stack - before);
+    before = stack;
+    placeOf[stack] = place++;
+  }
+  return placeOf;
+}
+
+/** Section `samples`, its stack table and row lengths read and checked, its entries still packed. */
 export interface PackedSamples {
   readonly bytes: Uint8Array;
+  /** The stacks that have a value, ascending; entries name them by their place here. */
+  readonly stackTable: Uint32Array;
   readonly entryCounts: Uint32Array;
-  /** Row r has its stack ids in bytes[stackStarts[r]..stackStarts[r+1]), its values in bytes[valueStarts[r]..valueStarts[r+1]). */
-  readonly stackStarts: Uint32Array;
+  /** Row r has its places in bytes[placeStarts[r]..placeStarts[r+1]), its values in bytes[valueStarts[r]..valueStarts[r+1]). */
+  readonly placeStarts: Uint32Array;
   readonly valueStarts: Uint32Array;
 }
 
@@ -118,62 +144,84 @@ export interface PackedSamples {
 export function openSamples(bytes: Uint8Array, rowCount: number): PackedSamples {
   const input = new ByteReader(bytes, 'samples section');
   if (input.varint() !== rowCount) input.fail(`does not have the ${rowCount} rows of its totals section`);
+  const stackTable = readStackTable(input);
   const entryCounts = new Uint32Array(rowCount);
   for (let row = 0; row < rowCount; row++) entryCounts[row] = input.count();
-  const stackStarts = new Uint32Array(rowCount + 1);
+  const placeStarts = new Uint32Array(rowCount + 1);
   const valueStarts = new Uint32Array(rowCount + 1);
   for (let row = 0; row < rowCount; row++) {
-    const stacksLength = input.count();
+    const placesLength = input.count();
     const valuesLength = input.count();
     // Each entry takes at least one byte in each run, so a count cannot promise more than is there.
-    if (entryCounts[row]! > Math.min(stacksLength, valuesLength))
+    if (entryCounts[row]! > Math.min(placesLength, valuesLength))
       input.fail(`row ${row} has fewer bytes than entries`);
-    stackStarts[row + 1] = stackStarts[row]! + stacksLength;
+    placeStarts[row + 1] = placeStarts[row]! + placesLength;
     valueStarts[row + 1] = valueStarts[row]! + valuesLength;
   }
   const body = input.offset;
-  const stacksEnd = body + stackStarts[rowCount]!;
-  if (stacksEnd + valueStarts[rowCount]! !== bytes.length)
+  const placesEnd = body + placeStarts[rowCount]!;
+  if (placesEnd + valueStarts[rowCount]! !== bytes.length)
     input.fail('row lengths do not add up to the section');
   for (let row = 0; row <= rowCount; row++) {
-    stackStarts[row] = stackStarts[row]! + body;
-    valueStarts[row] = valueStarts[row]! + stacksEnd;
+    placeStarts[row] = placeStarts[row]! + body;
+    valueStarts[row] = valueStarts[row]! + placesEnd;
   }
-  return { bytes, entryCounts, stackStarts, valueStarts };
+  return { bytes, stackTable, entryCounts, placeStarts, valueStarts };
+}
+
+function readStackTable(input: ByteReader): Uint32Array {
+  const table = new Uint32Array(input.count());
+  let stack = 0;
+  for (let place = 0; place < table.length; place++) {
+    const delta = input.index(0x1_0000_0000);
+    if (delta === 0 && place > 0) input.fail(`names stack ${stack} twice in its table`);
+    stack += delta;
+    if (stack > 0xffff_ffff) input.fail(`refers to stack ${stack}`);
+    table[place] = stack;
+  }
+  return table;
+}
+
+/** Every stack of the table must be one of the dataset's. @throws MalformedInputError */
+export function checkStackTable({ stackTable }: PackedSamples, stackCount: number): void {
+  const last = stackTable.at(-1) ?? -1;
+  if (last < stackCount) return;
+  throw new MalformedInputError('samples section', `refers to stack ${last}, there are ${stackCount}`);
 }
 
 /**
- * Adds the entries of one row to `dense` (indexed by stack), each value times `factor`. This loop is what a flame graph
- * costs, so single-byte numbers, which nearly all are, take a path of their own, and checks are one comparison each.
+ * Adds the entries of one row to `sums` (indexed by place in the stack table), each value times `factor`. This loop is
+ * what a flame graph costs, so single-byte numbers, which nearly all are, take a path of their own, and checks are one
+ * comparison each.
  * @returns the sum of the row's values (before `factor`)
  * @throws MalformedInputError when an entry is out of range or the row does not end where its lengths say
  */
 export function addRowEntries(
   packed: PackedSamples,
   row: number,
-  dense: Float64Array,
+  sums: Float64Array,
   factor: number,
 ): number {
   const { bytes } = packed;
-  let stackAt = packed.stackStarts[row]!;
+  let placeAt = packed.placeStarts[row]!;
   let valueAt = packed.valueStarts[row]!;
-  const stackEnd = packed.stackStarts[row + 1]!;
+  const placeEnd = packed.placeStarts[row + 1]!;
   const valueEnd = packed.valueStarts[row + 1]!;
-  const stackCount = dense.length;
-  let stack = 0;
+  const places = sums.length;
+  let place = 0;
   let sum = 0;
   for (let left = packed.entryCounts[row]!; left > 0; left--) {
-    let byte = bytes[stackAt++]!;
-    if (byte < 128) stack += byte;
+    let byte = bytes[placeAt++]!;
+    if (byte < 128) place += byte;
     else {
       let shift = 7;
       let delta = byte & 127;
       do {
-        byte = bytes[stackAt++]!;
+        byte = bytes[placeAt++]!;
         delta += (byte & 127) * 2 ** shift;
         shift += 7;
       } while (byte >= 128 && shift < 35);
-      stack += delta;
+      place += delta;
     }
     let value = bytes[valueAt++]!;
     if (value >= 128) {
@@ -186,11 +234,11 @@ export function addRowEntries(
       } while (byte >= 128 && unit < 2 ** 56);
     }
     value += 1;
-    if (!(stack < stackCount)) failRow(row, `refers to stack ${stack}, there are ${stackCount}`);
-    dense[stack]! += value * factor;
+    if (!(place < places)) failRow(row, `refers to place ${place} of a table of ${places} stacks`);
+    sums[place]! += value * factor;
     sum += value;
   }
-  if (stackAt !== stackEnd || valueAt !== valueEnd) failRow(row, 'does not end where its lengths say');
+  if (placeAt !== placeEnd || valueAt !== valueEnd) failRow(row, 'does not end where its lengths say');
   return sum;
 }
 
@@ -208,25 +256,20 @@ export function unpackRows(totals: RowTotals, packed: PackedSamples, stackCount:
     entryStarts[row + 1] = entryStarts[row]! + packed.entryCounts[row]!;
   const stacks = new Uint32Array(entryStarts[totals.count]!);
   const values = new Float64Array(stacks.length);
+  checkStackTable(packed, stackCount);
   for (let row = 0; row < totals.count; row++) {
-    unpackStacks(packed, row, stacks, entryStarts[row]!, stackCount);
+    unpackStacks(packed, row, stacks, entryStarts[row]!);
     const sum = unpackValues(packed, row, values, entryStarts[row]!);
     if (sum !== totals.total[row]) failRow(row, `sums to ${sum}, its total is ${totals.total[row]}`);
   }
   return { ...totals, entryStarts, stacks, values };
 }
 
-function unpackStacks(
-  packed: PackedSamples,
-  row: number,
-  stacks: Uint32Array,
-  at: number,
-  stackCount: number,
-): void {
-  const { bytes } = packed;
-  let from = packed.stackStarts[row]!;
+function unpackStacks(packed: PackedSamples, row: number, stacks: Uint32Array, at: number): void {
+  const { bytes, stackTable } = packed;
+  let from = packed.placeStarts[row]!;
   const end = at + packed.entryCounts[row]!;
-  let stack = 0;
+  let place = 0;
   for (let i = at; i < end; i++) {
     let byte = bytes[from++]!;
     let delta = byte & 127;
@@ -235,11 +278,12 @@ function unpackStacks(
       delta += (byte & 127) * 2 ** shift;
     }
     if (delta === 0 && i > at) failRow(row, 'names a stack twice');
-    stack += delta;
-    if (!(stack < stackCount)) failRow(row, `refers to stack ${stack}, there are ${stackCount}`);
-    stacks[i] = stack;
+    place += delta;
+    if (!(place < stackTable.length))
+      failRow(row, `refers to place ${place} of a table of ${stackTable.length} stacks`);
+    stacks[i] = stackTable[place]!;
   }
-  if (from !== packed.stackStarts[row + 1]) failRow(row, 'does not end where its lengths say');
+  if (from !== packed.placeStarts[row + 1]) failRow(row, 'does not end where its lengths say');
 }
 
 function unpackValues(packed: PackedSamples, row: number, values: Float64Array, at: number): number {

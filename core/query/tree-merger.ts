@@ -1,4 +1,9 @@
-import { addRowEntries, type PackedSamples, type RowTotals } from '../block/rows-sections.ts';
+import {
+  addRowEntries,
+  checkStackTable,
+  type PackedSamples,
+  type RowTotals,
+} from '../block/rows-sections.ts';
 import type { CallTree } from '../flamegraph/call-tree.ts';
 import { CallTreeBuilder } from '../flamegraph/call-tree-builder.ts';
 import type { Symbols } from '../profile/symbol-table.ts';
@@ -59,9 +64,13 @@ export function sumPerStack(
   rows: Uint32Array,
   scale: number,
 ): Float64Array {
-  const sums = new Float64Array(stackCount);
+  checkStackTable(samples, stackCount);
+  const { stackTable } = samples;
+  const sums = new Float64Array(stackTable.length);
   for (const row of rows) addRowEntries(samples, row, sums, totals.scale[row]! / scale);
-  return sums;
+  const perStack = new Float64Array(stackCount);
+  for (let place = 0; place < stackTable.length; place++) perStack[stackTable[place]!] = sums[place]!;
+  return perStack;
 }
 
 /** 1 for every stack that has a value or leads to one. */

@@ -92,6 +92,7 @@ async function checkContent(hub: Hub, batch: BlockReader, origin: BatchOrigin): 
   }
   let kept = 0;
   for (const entry of batch.directory.datasets) {
+    if (entry.service === '') throw new MalformedInputError('batch', 'a dataset does not name its service');
     checkTimes(hub, entry);
     const { labelSets } = await batch.dataset(entry);
     for (const labels of labelSets) {

@@ -57,7 +57,10 @@ export function decodeTotals(bytes: Uint8Array, seriesCount: number, batchCount:
   const duration = readDeltas(input, new Float64Array(count), Number.MAX_SAFE_INTEGER);
   const batch = readDeltas(input, new Uint32Array(count), batchCount);
   const scale = new Float64Array(count);
-  for (let i = 0; i < count; i++) scale[i] = input.varint();
+  for (let i = 0; i < count; i++) {
+    scale[i] = input.varint();
+    if (scale[i] === 0) input.fail(`row ${i} has the scale 0`);
+  }
   const samples = new Float64Array(count);
   for (let i = 0; i < count; i++) samples[i] = input.varint();
   const total = new Float64Array(count);

@@ -17,8 +17,21 @@ export function objectBytes(n: number): Uint8Array {
   return new Uint8Array(1000 + (n % 7) * 20_000).fill(1 + (n % 250));
 }
 
-/** Starts crash-writer.ts on the folder. */
-export async function startWriter(folder: string, what: CrashWrite): Promise<Writer> {
+/** Runs crash-writer.ts on the folder while `use` runs; afterwards it is dead, whatever happened. */
+export async function withWriter<T>(
+  folder: string,
+  what: CrashWrite,
+  use: (writer: Writer) => Promise<T>,
+): Promise<T> {
+  const writer = startWriter(folder, what);
+  try {
+    return await use(writer);
+  } finally {
+    await writer.kill();
+  }
+}
+
+function startWriter(folder: string, what: CrashWrite): Writer {
   const script = fileURLToPath(new URL('crash-writer.ts', import.meta.url));
   const args = ['--disable-warning=ExperimentalWarning', script, folder, what];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -1,4 +1,4 @@
-// A process to be killed: it writes without end and prints one line per acknowledged write, once it is acknowledged.
+// A process to be killed: it writes on and prints one line per acknowledged write, once it is acknowledged.
 // Arguments: the data folder, and what to write: put, publish, send or swap.
 import { writeSync } from 'node:fs';
 import { openEmbeddedStorage } from '../../../storage/embedded/open-embedded-storage.ts';
@@ -27,7 +27,10 @@ const writes: Record<string, (n: number) => Promise<unknown>> = {
 /** Several writes at a time where their order is free, so that a kill meets shared commits too. */
 const AT_ONCE = what === 'swap' ? 1 : 4;
 
-for (let n = 0; ; n += AT_ONCE) {
+/** It is killed long before; should its parent die first, it ends here. */
+const MOST = 5000;
+
+for (let n = 0; n < MOST; n += AT_ONCE) {
   const numbers = Array.from({ length: AT_ONCE }, (_, i) => n + i);
   await Promise.all(
     numbers.map(async (number) => {

@@ -10,7 +10,7 @@ import {
 } from '../../../storage/embedded/open-embedded-storage.ts';
 import { aMessage } from '../../contracts/batch-queue.contract.ts';
 import { aBlockRow } from '../../contracts/block-catalog.contract.ts';
-import { type CrashWrite, objectBytes, startWriter } from './crash-run.ts';
+import { type CrashWrite, objectBytes, withWriter } from './crash-run.ts';
 import { withFreshFolder } from './fresh-folder.ts';
 
 /** Kills after at least each of these many acknowledged writes, each time in a fresh folder. */
@@ -23,9 +23,10 @@ function crashTest(
   for (const count of KILL_AFTER) {
     test(`${what}: killed after ${count} acknowledged writes`, () =>
       withFreshFolder(async (folder) => {
-        const writer = await startWriter(folder, what);
-        await writer.acknowledged(count);
-        const acknowledged = await writer.kill();
+        const acknowledged = await withWriter(folder, what, async (writer) => {
+          await writer.acknowledged(count);
+          return writer.kill();
+        });
         assert.ok(acknowledged.length >= count);
         const storage = await openEmbeddedStorage({ folder, clock: () => 1000 });
         await check(storage, acknowledged, folder);

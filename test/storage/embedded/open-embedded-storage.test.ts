@@ -6,7 +6,7 @@ import { RetryableError } from '../../../core/errors.ts';
 import { openEmbeddedStorage } from '../../../storage/embedded/open-embedded-storage.ts';
 import { aMessage } from '../../contracts/batch-queue.contract.ts';
 import { aBlockRow } from '../../contracts/block-catalog.contract.ts';
-import { startWriter } from './crash-run.ts';
+import { withWriter } from './crash-run.ts';
 import { withFreshFolder } from './fresh-folder.ts';
 
 const clock = () => 1000;
@@ -50,14 +50,14 @@ test('a folder that this process has open is refused', () =>
 
 test('a folder that a live process holds is refused by name and pid, and free once it is killed', () =>
   withFreshFolder(async (folder) => {
-    const writer = await startWriter(folder, 'send');
-    await writer.acknowledged(1);
-    await assert.rejects(openEmbeddedStorage({ folder, clock }), (error) => {
-      assert.ok(error instanceof RetryableError);
-      assert.ok(error.message.includes(folder) && error.message.includes(`process ${writer.pid} `));
-      return true;
+    await withWriter(folder, 'send', async (writer) => {
+      await writer.acknowledged(1);
+      await assert.rejects(openEmbeddedStorage({ folder, clock }), (error) => {
+        assert.ok(error instanceof RetryableError);
+        assert.ok(error.message.includes(folder) && error.message.includes(`process ${writer.pid} `));
+        return true;
+      });
     });
-    await writer.kill();
     await (await openEmbeddedStorage({ folder, clock })).close();
   }));
 

@@ -1,0 +1,81 @@
+import type { ServiceImpl } from '@connectrpc/connect';
+import { RejectedError } from '../../core/errors.ts';
+import { auditLoss } from '../../pipeline/audit-loss.ts';
+import { listClusters } from '../../pipeline/list-clusters.ts';
+import { listServices } from '../../pipeline/list-labels.ts';
+import { selectTimeline } from '../../pipeline/run-query.ts';
+import { callOf } from '../connect-call.ts';
+import type { QueryService } from '../gen/cinderblock/v1/query_pb.js';
+import { timeRange } from './time-range.ts';
+
+const MAX_POINTS_DEFAULT = 240;
+const MAX_POINTS_MAX = 11_000;
+
+/** What the web page needs beyond querier.v1. */
+export const queryService: ServiceImpl<typeof QueryService> = {
+  async listServices({ start, end }, context) {
+    const services = await listServices(callOf(context).hub, timeRange(start, end));
+    return {
+      services: services.map(({ firstSeenMs, lastSeenMs, ...service }) => ({
+        ...service,
+        firstSeenMs: whole(firstSeenMs),
+        lastSeenMs: whole(lastSeenMs),
+      })),
+    };
+  },
+
+  async selectTimeline({ profileType, selector, start, end, maxPoints = MAX_POINTS_DEFAULT }, context) {
+    if (maxPoints < 1 || maxPoints > MAX_POINTS_MAX) {
+      throw new RejectedError('invalid', `maxPoints is ${maxPoints}, it may be 1 to ${MAX_POINTS_MAX}`);
+    }
+    const range = timeRange(start, end);
+    const { stepMs, points, ...timeline } = await selectTimeline(callOf(context).hub, {
+      profileType,
+      selector,
+      ...range,
+      maxPoints,
+    });
+    return {
+      ...timeline,
+      stepMs: whole(stepMs),
+      points: points.map(({ timeMs, value, samples }) => ({
+        timeMs: whole(timeMs),
+        value,
+        samples: whole(samples),
+      })),
+    };
+  },
+
+  async listClusters(_request, context) {
+    const { clusters, nowMs } = await listClusters(callOf(context).hub);
+    return {
+      nowMs: whole(nowMs),
+      clusters: clusters.map(({ agents, ...cluster }) => ({
+        ...cluster,
+        agents: agents.map(({ node, bootId, version, engine, cpuPercent, lastError, ...counts }) => ({
+          ...{ node, bootId, version, engine, cpuPercent, lastError },
+          ...allWhole(counts),
+        })),
+      })),
+    };
+  },
+
+  async auditLoss({ start, end, cluster }, context) {
+    const hours = await auditLoss(callOf(context).hub, {
+      ...timeRange(start, end),
+      cluster: cluster || undefined,
+    });
+    return { hours: hours.map(({ cluster, ...counts }) => ({ cluster, ...allWhole(counts) })) };
+  },
+};
+
+/** Counters of agents are what agents say; what is no whole number is cut to one. */
+function whole(value: number): bigint {
+  return BigInt(Math.trunc(value));
+}
+
+function allWhole<T extends Record<string, number>>(counts: T): { [K in keyof T]: bigint } {
+  return Object.fromEntries(Object.entries(counts).map(([name, value]) => [name, whole(value)])) as {
+    [K in keyof T]: bigint;
+  };
+}

@@ -1,0 +1,27 @@
+import { gunzip } from '../api/gunzip.ts';
+import { defaultHubSettings, type Hub, type HubSettings, type Telemetry } from '../pipeline/hub.ts';
+import { compileLinearRegex } from '../pipeline/linear-regex.ts';
+import type { EmbeddedStorage } from '../storage/embedded/open-embedded-storage.ts';
+import { zstdCodec } from '../storage/zstd-codec.ts';
+
+/** Tenant of everything on a single node. */
+export const LOCAL_TENANT = 'local';
+
+/** The hub of one machine: the use cases' ports on a data folder. */
+export function openHub(
+  storage: EmbeddedStorage,
+  options: { telemetry: Telemetry; clock: () => number; settings?: Partial<HubSettings> },
+): Hub {
+  const { objects, catalog, queue, registry, leases } = storage;
+  return {
+    ...{ objects, catalog, queue, registry, leases },
+    codec: zstdCodec,
+    gunzip,
+    compileRegex: compileLinearRegex,
+    clock: options.clock,
+    random: Math.random,
+    tenant: LOCAL_TENANT,
+    settings: { ...defaultHubSettings, ...options.settings },
+    telemetry: options.telemetry,
+  };
+}

@@ -1,0 +1,100 @@
+import { PRODUCT_VERSION } from './product-version.ts';
+import { parseServeCommand, type ServeCommand, USAGE } from './server-options.ts';
+import { type RunningServer, startServer } from './start-server.ts';
+import { StartupError } from './startup-error.ts';
+import { printable } from './telemetry.ts';
+
+const STATUS_EVERY_MS = 60_000;
+const NODE_MAJOR_MIN = 24;
+
+/** `cinderblock serve`: runs until a signal stops it. Answers the exit code. */
+export async function runServer(argv: readonly string[]): Promise<number> {
+  try {
+    checkNode();
+    const command = parseServeCommand(argv, process.env);
+    if (command.help) return say(USAGE);
+    if (command.version) return say(`cinderblock ${PRODUCT_VERSION}\n`);
+    return await serve(command);
+  } catch (error) {
+    if (!(error instanceof StartupError)) throw error;
+    process.stderr.write(`cinderblock: ${printable(error.message)}\n`);
+    return error.exitCode;
+  }
+}
+
+async function serve(command: ServeCommand): Promise<number> {
+  const startedAt = performance.now();
+  const stopped = stopSignal();
+  const tell = command.quiet ? () => 0 : say;
+  const server = await startServer({
+    ...command,
+    anyHostName: command.open,
+    logLevel: command.quiet ? 'warn' : 'info',
+    onAgentLine: (line) => tell(`  agent   ${printable(line)}\n`),
+  });
+  tell(`Cinderblock ${PRODUCT_VERSION}\n`);
+  tell(`  page    ${server.url}/\n  data    ${command.dataFolder}\n  access  ${accessText(command)}\n`);
+  const webProblem = await Promise.race([server.webReady, stopped.then(() => undefined)]);
+  if (webProblem !== undefined) process.stderr.write(`cinderblock: ${printable(webProblem)}\n`);
+  tell(`ready in ${((performance.now() - startedAt) / 1000).toFixed(1)} s; Ctrl-C stops\n`);
+  const status = setInterval(statusLine(server, tell), STATUS_EVERY_MS);
+  await stopped;
+  clearInterval(status);
+  tell('stopping: the last samples are being stored; Ctrl-C again stops at once\n');
+  await server.close();
+  tell('stopped\n');
+  return 0;
+}
+
+function accessText({ token, open, host }: ServeCommand): string {
+  if (token !== undefined) return 'by token (Basic or Bearer); agents sign';
+  if (open) return `OPEN to anybody who reaches ${host}; agents sign`;
+  return 'open to this machine, without a token; agents sign';
+}
+
+/** Resolves at the first SIGINT or SIGTERM. The second ends the process on the spot. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    let isStopping = false;
+    const onSignal = (signal: 'SIGINT' | 'SIGTERM') => {
+      if (isStopping) process.exit(signal === 'SIGINT' ? 130 : 143);
+      isStopping = true;
+      resolve();
+    };
+    process.on('SIGINT', onSignal);
+    process.on('SIGTERM', onSignal);
+  });
+}
+
+/** One line about the last minute, where anything happened in it. */
+function statusLine({ telemetry }: RunningServer, tell: (text: string) => number): () => void {
+  let before = { batches: 0, samples: 0 };
+  return () => {
+    const now = {
+      batches: telemetry.sum('process_batches_total'),
+      samples: telemetry.sum('process_samples_total'),
+    };
+    const batches = now.batches - before.batches;
+    const samples = now.samples - before.samples;
+    before = now;
+    if (batches === 0) return;
+    const time = new Date().toISOString().slice(11, 19);
+    const memory = Math.round(process.memoryUsage().rss / 1024 / 1024);
+    tell(
+      `${time} stored ${samples} samples of ${batches} batches in the last minute; ${memory} MiB of memory\n`,
+    );
+  };
+}
+
+function checkNode(): void {
+  if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) return;
+  throw new StartupError(
+    `this is Node.js ${process.versions.node}, Cinderblock needs ${NODE_MAJOR_MIN} or newer; "npm start" brings its own`,
+    2,
+  );
+}
+
+function say(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}

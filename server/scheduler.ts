@@ -1,0 +1,113 @@
+import { RetryableError } from '../core/errors.ts';
+import type { Hub } from '../pipeline/hub.ts';
+import { processBatches } from '../pipeline/process-batches.ts';
+
+/** How often the queue is looked at while it is empty. */
+const IDLE_MS = 2000;
+const BACKOFF_MIN_MS = 1000;
+const BACKOFF_MAX_MS = 30_000;
+const HOUR_MS = 3_600_000;
+
+/** Agents that were silent for so long are taken for gone. */
+const AGENT_FORGET_MS = 7 * 24 * HOUR_MS;
+
+/** The ledger of batches keeps what the loss audit may be asked about. */
+const LEDGER_KEEP_MS = 31 * 24 * HOUR_MS;
+
+export interface Scheduler {
+  /** Stops looking for work, stores what is queued, and resolves when that is done or `graceMs` are over. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** A job, how long to wait after a run that found nothing, and whether a run found work (then the next follows at once). */
+interface Job {
+  name: string;
+  idleMs: number;
+  run(): Promise<boolean>;
+}
+
+/** Runs the hub's jobs in this process, one loop each, for as long as it lives. */
+export function startScheduler(hub: Hub): Scheduler {
+  const stopped = new AbortController();
+  const loops = [storeBatches(hub), keepHouse(hub)].map((job) => runForever(hub, job, stopped.signal));
+  return {
+    async stop(graceMs) {
+      stopped.abort();
+      await Promise.race([Promise.all(loops).then(() => drain(hub)), pause(graceMs)]);
+    },
+  };
+}
+
+function storeBatches(hub: Hub): Job {
+  return {
+    name: 'process-batches',
+    idleMs: IDLE_MS,
+    async run() {
+      const { batches } = await processBatches(hub);
+      const depth = await hub.queue.depth();
+      hub.telemetry.gauge('queue_batches', depth.visible + depth.inFlight);
+      hub.telemetry.gauge('queue_dead_batches', depth.dead);
+      hub.telemetry.gauge('queue_oldest_seconds', depth.oldestMs / 1000);
+      return batches > 0;
+    },
+  };
+}
+
+function keepHouse(hub: Hub): Job {
+  return {
+    name: 'keep-house',
+    idleMs: HOUR_MS,
+    async run() {
+      await hub.registry.forgetAgents(hub.clock() - AGENT_FORGET_MS);
+      await hub.registry.forgetBatches(hub.clock() - LEDGER_KEEP_MS);
+      return false;
+    },
+  };
+}
+
+/** A failure is logged and the job tried again, later each time: other jobs, and the API, go on. */
+async function runForever(hub: Hub, job: Job, signal: AbortSignal): Promise<void> {
+  let backoffMs = BACKOFF_MIN_MS;
+  while (!signal.aborted) {
+    try {
+      const worked = await job.run();
+      backoffMs = BACKOFF_MIN_MS;
+      // Between two rounds of work, requests get their turn.
+      await pause(worked ? 0 : job.idleMs, signal);
+    } catch (error) {
+      reportFailure(hub, job, error, backoffMs);
+      await pause(backoffMs, signal);
+      backoffMs = Math.min(backoffMs * 2, BACKOFF_MAX_MS);
+    }
+  }
+}
+
+function reportFailure(hub: Hub, job: Job, error: unknown, backoffMs: number): void {
+  hub.telemetry.count('job_failures_total', 1, { job: job.name });
+  const isKnown = error instanceof RetryableError;
+  const what = isKnown ? error.message : ((error as Error)?.stack ?? String(error));
+  hub.telemetry.log(isKnown ? 'warn' : 'error', `${job.name}: ${what}; next try in ${backoffMs / 1000} s`);
+}
+
+/** What cannot be stored now stays in the queue, which is durable. */
+async function drain(hub: Hub): Promise<void> {
+  try {
+    while ((await processBatches(hub)).batches > 0);
+  } catch (error) {
+    hub.telemetry.log('warn', `batches stay queued until the next start: ${(error as Error).message}`);
+  }
+}
+
+/** Resolves early, without a timer left behind, when the signal fires. */
+function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener('abort', done);
+  });
+}

@@ -16,7 +16,10 @@ export function gunzipBounded(bytes: Uint8Array, maxBytes: number): Uint8Array {
     return new Uint8Array(inflated.buffer, inflated.byteOffset, inflated.byteLength);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-      throw limitExceeded({ name: 'pprofBytesMax', value: maxBytes, unit: 'bytes after inflating' }, maxBytes + 1);
+      throw limitExceeded(
+        { name: 'pprofBytesMax', value: maxBytes, unit: 'bytes after inflating' },
+        maxBytes + 1,
+      );
     }
     throw new MalformedInputError('gzip', (error as Error).message, undefined, { cause: error });
   }

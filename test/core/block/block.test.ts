@@ -4,7 +4,7 @@ import { BlockBuilder } from '../../../core/block/block-builder.ts';
 import { BlockReader, type RangeSource } from '../../../core/block/block-reader.ts';
 import { mergeBlocks } from '../../../core/block/merge-blocks.ts';
 import { CorruptBlockError } from '../../../core/errors.ts';
-import { addRow, blockOf, CPU, codec, contentOfBlock, open } from './fixtures.ts';
+import { addRow, blockOf, CPU, codec, contentOfBlock, open, type RowSpec } from './fixtures.ts';
 
 const META = { blockId: 'out', tenant: 't', level: 1, resolutionSeconds: 0 };
 
@@ -53,7 +53,7 @@ test('totals pass 2^53 and 2^63 exactly', async () => {
 });
 
 test('the same input gives the same bytes', () => {
-  const rows = [{ stacks: { 'a;b': 1, 'a;c': 2 } }, { service: 'z', stacks: { q: 9 } }];
+  const rows: RowSpec[] = [{ stacks: { 'a;b': 1, 'a;c': 2 } }, { service: 'z', stacks: { q: 9 } }];
   assert.deepEqual(blockOf(rows), blockOf(rows));
 });
 

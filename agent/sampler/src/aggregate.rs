@@ -98,10 +98,6 @@ impl Samples {
         self.modules.get(&id)
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.counts.is_empty()
-    }
-
     pub fn is_full(&self) -> bool {
         self.frames >= MAX_FRAMES
     }

@@ -51,14 +51,18 @@ impl ElfNames {
         let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
         let cost = elf.symtab_bytes / 2 + if debug_syms { elf.debug_bytes / 2 } else { 0 };
         self.touch(module, &path, cost);
-        let mut elf_source = source::Elf::new(&path);
-        elf_source.debug_syms = debug_syms;
-        let found = self.symbolizer.symbolize(&Source::Elf(elf_source), Input::VirtOffset(addresses));
+        let look_up = |debug_syms| {
+            let source = Source::Elf(source::Elf { debug_syms, ..source::Elf::new(&path) });
+            self.symbolizer.symbolize(&source, Input::VirtOffset(addresses)).unwrap_or_default()
+        };
+        let found = look_up(debug_syms);
+        // DWARF without linkage names (Rust's line tables, C++ classes) calls a function by its last name only.
+        let full = if debug_syms && elf.symtab_bytes > 0 { look_up(false) } else { vec![] };
         let strings = &mut self.strings;
-        match found {
-            Ok(symbols) => symbols.iter().map(|symbol| to_symbol(symbol, strings)).collect(),
-            Err(_) => vec![None; addresses.len()],
-        }
+        // A symbol without a size would claim everything after it, even what is no code.
+        let is_code = |address: u64| elf.segments.iter().any(|segment| address.wrapping_sub(segment.address) < segment.memory_bytes);
+        let name = |(at, &address): (usize, &u64)| to_symbol(found.get(at).filter(|_| is_code(address))?, full.get(at), strings);
+        addresses.iter().enumerate().map(name).collect()
     }
 
     /// Moves the module to the end of the list of loaded files.
@@ -92,8 +96,11 @@ impl ElfNames {
     }
 }
 
-fn to_symbol(symbolized: &Symbolized<'_>, strings: &mut HashSet<Arc<str>>) -> Option<Symbol> {
-    let Symbolized::Sym(Sym { name, code_info, inlined, .. }) = symbolized else { return None };
+/// `full` is what the symbol table calls the function: it takes the place of the name in `found` when it contains it.
+fn to_symbol(found: &Symbolized<'_>, full: Option<&Symbolized<'_>>, strings: &mut HashSet<Arc<str>>) -> Option<Symbol> {
+    let Symbolized::Sym(Sym { name, code_info, inlined, .. }) = found else { return None };
+    let full = full.and_then(Symbolized::as_sym).map(|symbol| &symbol.name).filter(|full| full.contains(&**name));
+    let name = full.unwrap_or(name);
     let mut lines = Vec::with_capacity(1 + inlined.len());
     let mut push = |name: &str, info: Option<&blazesym::symbolize::CodeInfo<'_>>| {
         let file = info.map(|info| intern(strings, &info.to_path().to_string_lossy()));
@@ -137,7 +144,7 @@ mod tests {
         let ModuleKind::Elf { elf, .. } = &module.kind else { panic!() };
         let address = function - elf.bias(mapping.start, mapping.file_offset).unwrap();
         let mut names = ElfNames::new();
-        let symbols = names.names(&module, &[address, 1]);
+        let symbols = names.names(&module, &[address, u64::MAX / 2]);
         let line = symbols[0].as_ref().unwrap().last().unwrap();
         assert!(line.function.contains("names_its_own_functions"), "{line:?}");
         if elf.debug_bytes <= MAX_DEBUG_BYTES {

@@ -21,7 +21,8 @@ fn writes_each_kind_of_frame() {
     let (stack, _) = samples.stack(&frames);
     samples.describe(4, description(4));
     samples.add(4, &"main".into(), stack);
-    let table = Table { kernel_text: Some(KernelText { start: 0x5000, end: 0x6000 }), ..Table::default() };
+    let mut table = Table::default();
+    table.kernel_text = Some(KernelText { start: 0x5000, end: 0x6000 });
     let exported = export(&samples, &table, Some("beef"), TIMES);
     let [process] = decode(&exported.chunks[0].bytes).try_into().unwrap();
     assert_eq!(process.attributes["process.executable.name"], "program-4");

@@ -47,14 +47,12 @@ impl Image {
         &self.unwinder
     }
 
-    /// The frame at an address in memory, and its module if one is known.
-    pub fn frame(&self, address: u64) -> (Frame, Option<&Arc<Module>>) {
+    /// The frame at an address in memory.
+    pub fn frame(&self, address: u64) -> Frame {
         let at = self.ranges.partition_point(|range| range.end <= address);
         match self.ranges.get(at).filter(|range| range.start <= address) {
-            Some(range) => {
-                (Frame { module: range.module.id, address: address.wrapping_sub(range.bias) }, Some(&range.module))
-            }
-            None => (Frame { module: UNKNOWN, address }, None),
+            Some(range) => Frame { module: range.module.id, address: address.wrapping_sub(range.bias) },
+            None => Frame { module: UNKNOWN, address },
         }
     }
 }

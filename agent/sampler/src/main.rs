@@ -43,6 +43,7 @@ mod symbol;
 #[cfg(test)]
 mod test_random;
 mod unwind;
+mod window_writer;
 
 use args::{Command, Options};
 use std::process::ExitCode;

@@ -12,7 +12,7 @@ use crate::perf_map::PerfMap;
 use crate::symbol::{Line, Symbol};
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 /// Addresses remembered; beyond it those not seen for longest are forgotten.
@@ -140,10 +140,21 @@ impl Table {
     }
 }
 
-/// The sampling thread's side.
+/// The sampling thread's side. It never waits for the lock: the thread that finds names runs at low priority and may be
+/// suspended for long while it holds it.
 pub struct Names {
     shared: Arc<(Mutex<Table>, Condvar)>,
     enabled: bool,
+    asked: Asked,
+}
+
+/// What the other thread is told once the lock is free.
+#[derive(Default)]
+struct Asked {
+    /// Addresses and their modules; the kernel has none.
+    backlog: Vec<(Frame, Option<Arc<Module>>)>,
+    windows_begun: u32,
+    shed_memory: bool,
 }
 
 impl Names {
@@ -154,40 +165,58 @@ impl Names {
             let shared = shared.clone();
             std::thread::Builder::new().name("names".into()).spawn(move || Worker::new(shared, cpu_percent).run())?;
         }
-        Ok(Names { shared, enabled })
+        Ok(Names { shared, enabled, asked: Asked::default() })
     }
 
-    pub fn table(&self) -> MutexGuard<'_, Table> {
-        lock(&self.shared.0)
+    /// Asks for the name of `frame` with the next [`Names::try_table`].
+    pub fn want(&mut self, frame: Frame, module: Option<&Arc<Module>>) {
+        let has_name = frame.module == KERNEL || module.is_some();
+        if self.enabled && has_name && self.asked.backlog.len() < MAX_PENDING {
+            self.asked.backlog.push((frame, module.cloned()));
+        }
     }
 
-    /// Asks for the names of a stack; `module` finds the module of a frame.
-    pub fn want<'a>(&self, stack: &[Frame], mut module: impl FnMut(ModuleId) -> Option<&'a Arc<Module>>) {
-        if !self.enabled {
-            return;
-        }
-        let mut table = self.table();
-        for frame in stack {
-            let module = module(frame.module);
-            if frame.module == KERNEL || module.is_some() {
-                table.want(*frame, module);
-            }
-        }
-        if !table.order.is_empty() {
-            self.shared.1.notify_one();
-        }
+    /// Starts a new window with the next [`Names::try_table`].
+    pub fn begin_window(&mut self) {
+        self.asked.windows_begun += 1;
     }
 
     /// Asks the thread to unload what it can load again.
-    pub fn shed_memory(&self) {
-        self.table().shed_memory = true;
-        self.shared.1.notify_one();
+    pub fn shed_memory(&mut self) {
+        self.asked.shed_memory = true;
+    }
+
+    /// Hands over what was asked, and gives access to the names; `None` while the other thread holds them.
+    pub fn try_table(&mut self) -> Option<MutexGuard<'_, Table>> {
+        let table = match self.shared.0.try_lock() {
+            Ok(table) => table,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(self.asked.hand_over(table, &self.shared.1))
+    }
+
+    /// As [`Names::try_table`], but waits.
+    pub fn table(&mut self) -> MutexGuard<'_, Table> {
+        self.asked.hand_over(lock(&self.shared.0), &self.shared.1)
+    }
+}
+
+impl Asked {
+    fn hand_over<'a>(&mut self, mut table: MutexGuard<'a, Table>, work: &Condvar) -> MutexGuard<'a, Table> {
+        self.backlog.drain(..).for_each(|(frame, module)| table.want(frame, module.as_ref()));
+        (0..std::mem::take(&mut self.windows_begun)).for_each(|_| table.begin_window());
+        table.shed_memory |= std::mem::take(&mut self.shed_memory);
+        if table.shed_memory || !table.order.is_empty() {
+            work.notify_one();
+        }
+        table
     }
 }
 
 impl Drop for Names {
     fn drop(&mut self) {
-        self.table().stopping = true;
+        lock(&self.shared.0).stopping = true;
         self.shared.1.notify_one();
     }
 }
@@ -235,16 +264,16 @@ impl Worker {
                 return None;
             }
             if std::mem::take(&mut table.shed_memory) {
+                drop(table);
                 self.elf.clear();
+                table = lock(&shared.0);
             }
             if let Some(batch) = table.take_batch() {
                 return Some(batch);
             }
             let (woken, wait) = shared.1.wait_timeout(table, IDLE).unwrap_or_else(std::sync::PoisonError::into_inner);
             table = woken;
-            if wait.timed_out() {
-                self.elf.clear();
-            }
+            table.shed_memory |= wait.timed_out();
         }
     }
 
@@ -346,14 +375,14 @@ mod tests {
 
     #[test]
     fn the_thread_names_kernel_functions() {
-        let names = Names::start(true, 100).unwrap();
+        let mut names = Names::start(true, 100).unwrap();
         let symbols = KernelSymbols::read();
         let Some(text) = symbols.text_range() else {
             println!("kernel addresses are hidden here: names cannot be compared");
             return;
         };
         let frame = Frame { module: KERNEL, address: text.start + 16 };
-        names.want(&[frame], |_| None);
+        names.want(frame, None);
         let deadline = Instant::now() + Duration::from_secs(20);
         while names.table().pending() > 0 && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));

@@ -1,14 +1,10 @@
 //! The main loop: drain the rings in order of time, close windows, write them out, until told to stop.
 
-use crate::aggregate::{Counters, Samples};
 use crate::args::Options;
 use crate::clock::{Moment, Window};
-use crate::export;
 use crate::ffi::{self, Wait};
 use crate::frames::{FrameKind, FrameWriter};
-use crate::kallsyms;
 use crate::names::Names;
-use crate::otlp::ProfileTimes;
 use crate::perf_event;
 use crate::proc_files;
 use crate::processes::Processes;
@@ -16,6 +12,7 @@ use crate::reorder::Merge;
 use crate::rings::Rings;
 use crate::session::Session;
 use crate::status::{self, Condition};
+use crate::window_writer::{Closed, WindowWriter};
 use std::collections::VecDeque;
 use std::io::Read;
 use std::os::fd::AsRawFd;
@@ -32,17 +29,6 @@ const SHED_BYTES: u64 = 36 << 20;
 /// Open modules; each holds a file.
 const MAX_MODULES: u64 = 2048;
 
-/// A window that waits for names.
-struct Closed {
-    window: Window,
-    /// When sampling ended: before the end of the window only for the last one.
-    until: u64,
-    samples: Samples,
-    counters: Counters,
-    condition: Condition,
-    deadline: u64,
-}
-
 struct Sampler {
     options: Options,
     rings: Rings,
@@ -50,8 +36,7 @@ struct Sampler {
     session: Session,
     window: Window,
     closed: VecDeque<Closed>,
-    output: FrameWriter,
-    kernel_build_id: Option<String>,
+    writer: WindowWriter,
     /// Samples of the current window that were written early because it was full.
     written_early: u64,
     cpu_ns: u64,
@@ -87,6 +72,7 @@ impl Sampler {
         let max_modules = (ffi::raise_open_file_limit() / 2).clamp(64, MAX_MODULES) as usize;
         let window = Window::first(Moment::now(options.clock_offset_ms), u64::from(options.window_seconds) * 1_000_000_000);
         let processes = Processes::scan(ffi::monotonic_ns());
+        let writer = WindowWriter::new(output, options.frequency);
         let session = Session::new(&options, rings.layout(), names, processes, max_modules);
         Ok(Sampler {
             options,
@@ -95,8 +81,7 @@ impl Sampler {
             session,
             window,
             closed: VecDeque::new(),
-            output,
-            kernel_build_id: kallsyms::kernel_build_id(),
+            writer,
             written_early: 0,
             cpu_ns: 0,
             wrapped: Vec::new(),
@@ -111,15 +96,19 @@ impl Sampler {
             waits.extend(self.rings.rings.iter().map(|ring| Wait::readable(ring.fd())));
             ffi::poll(&mut waits, self.pause_ms());
             let asked_to_stop = waits[0].is_ready() || (waits[1].is_ready() && stdin_ended());
-            if asked_to_stop || waits[2].is_closed() || self.output.is_closed() {
+            if asked_to_stop || waits[2].is_closed() || self.writer.output.is_closed() {
                 return;
             }
             if waits[3..].iter().any(Wait::is_closed) {
                 // A CPU has gone offline: its descriptor would wake us without end.
                 self.rings.follow_hotplug();
             }
+            let window = self.window;
             self.drain(ffi::monotonic_ns().saturating_sub(HORIZON_NS));
-            self.write_closed(false);
+            if window != self.window && self.rings.follow_hotplug() > 0 {
+                self.writer.output.send(FrameKind::Log, status::log("info", "sampling a CPU that came online").as_bytes());
+            }
+            self.write_closed();
         }
     }
 
@@ -168,6 +157,7 @@ impl Sampler {
             window: self.window,
             until,
             samples: std::mem::take(&mut self.session.samples),
+            written_early: std::mem::take(&mut self.written_early),
             counters: std::mem::take(&mut self.session.counters),
             condition,
             deadline: now.monotonic + NAMES_WAIT_NS,
@@ -175,7 +165,7 @@ impl Sampler {
         self.window = self.window.next(now);
         self.session.processes.sweep(now.monotonic);
         self.session.modules.begin_window();
-        self.session.names.table().begin_window();
+        self.session.names.begin_window();
         if condition.rss_bytes > SHED_BYTES {
             self.shed_memory();
         }
@@ -188,59 +178,21 @@ impl Sampler {
     }
 
     /// Writes closed windows whose names are known or that have waited long enough.
-    fn write_closed(&mut self, now_or_never: bool) {
-        while let Some(next) = self.closed.front() {
-            let ready = self.session.names.table().pending() == 0 || ffi::monotonic_ns() >= next.deadline;
-            if !ready && !now_or_never {
-                return;
-            }
-            if let Some(closed) = self.closed.pop_front() {
-                self.write(closed);
-            }
-            if self.rings.follow_hotplug() > 0 {
-                self.output.send(FrameKind::Log, status::log("info", "sampling a CPU that came online").as_bytes());
-            }
+    fn write_closed(&mut self) {
+        let Some(table) = self.session.names.try_table() else { return };
+        let now = ffi::monotonic_ns();
+        while let Some(closed) = self.closed.pop_front_if(|next| table.pending() == 0 || now >= next.deadline) {
+            self.writer.write_window(&table, closed);
         }
-    }
-
-    fn write(&mut self, mut closed: Closed) {
-        let duration = closed.window.duration(closed.until);
-        let (mut kept, named, pending) = self.write_samples(&closed.samples, closed.window.start, duration, &mut closed.counters);
-        kept += std::mem::take(&mut self.written_early);
-        let condition = Condition { named_locations: named, pending_names: pending, ..closed.condition };
-        let end = if closed.until == closed.window.until { closed.window.end } else { closed.window.start + duration };
-        let status = status::window(closed.window.start / 1_000_000, end / 1_000_000, kept, &closed.counters, &condition);
-        self.output.send(FrameKind::Status, status.as_bytes());
     }
 
     /// Writes the samples of a window that has grown too large, so that it can go on from empty.
     fn write_early(&mut self) {
         let samples = std::mem::take(&mut self.session.samples);
-        let mut counters = std::mem::take(&mut self.session.counters);
+        let counters = &mut self.session.counters;
         let duration = self.window.end - self.window.start;
-        self.written_early += self.write_samples(&samples, self.window.start, duration, &mut counters).0;
-        self.session.counters = counters;
-    }
-
-    /// Returns the samples written, the locations named and the names still looked for.
-    fn write_samples(&self, samples: &Samples, start: u64, duration: u64, counters: &mut Counters) -> (u64, u64, u64) {
-        if samples.is_empty() {
-            return (0, 0, 0);
-        }
-        let times = ProfileTimes { start, duration, period: 1_000_000_000 / u64::from(self.options.frequency) };
-        let (exported, pending) = {
-            let table = self.session.names.table();
-            (export::export(samples, &table, self.kernel_build_id.as_deref(), times), table.pending() as u64)
-        };
-        let mut kept = 0;
-        for chunk in exported.chunks {
-            if self.output.send(FrameKind::Profiles, &chunk.bytes) {
-                kept += chunk.samples;
-            } else {
-                counters.dropped += chunk.samples;
-            }
-        }
-        (kept, exported.named_locations, pending)
+        let table = self.session.names.table();
+        self.written_early += self.writer.write_samples(&table, &samples, self.window.start, duration, counters).kept;
     }
 
     /// Takes what the rings still hold and writes the last, partial window.
@@ -254,8 +206,10 @@ impl Sampler {
         while self.session.names.table().pending() > 0 && ffi::monotonic_ns() < deadline {
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
-        self.write_closed(true);
-        self.output.finish();
+        for closed in self.closed {
+            self.writer.write_window(&self.session.names.table(), closed);
+        }
+        self.writer.output.finish();
     }
 }
 

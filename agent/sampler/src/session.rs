@@ -102,7 +102,7 @@ impl Session {
         self.samples.describe(serial, process.describe(sample.time, sample.cgroup, &self.cgroups));
         let (Some(registers), Some(image)) = (sample.registers, process.image()) else { return serial };
         self.counters.user_stacks += 1;
-        self.counters.unattributed += u64::from(image.frame(registers.ip).0.module == UNKNOWN);
+        self.counters.unattributed += u64::from(image.frame(registers.ip).module == UNKNOWN);
         match self.walker.walk(image, registers, sample.stack, &mut self.stack) {
             Outcome::Rooted => self.counters.rooted += 1,
             Outcome::Truncated => self.counters.truncated += 1,
@@ -115,11 +115,11 @@ impl Session {
     }
 
     fn ask_for_names(&mut self) {
-        for frame in &self.stack {
+        for &frame in &self.stack {
             if self.samples.module(frame.module).is_none() {
                 self.modules.get(frame.module).into_iter().for_each(|module| self.samples.hold(module));
             }
+            self.names.want(frame, self.samples.module(frame.module));
         }
-        self.names.want(&self.stack, |id| self.samples.module(id));
     }
 }

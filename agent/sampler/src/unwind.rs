@@ -6,7 +6,7 @@
 use crate::image::{Frame, Image};
 use crate::modules::{TRUNCATED, UNKNOWN};
 use crate::records::UserRegisters;
-use framehop::{CacheNative, MayAllocateDuringUnwind, Unwinder};
+use framehop::{CacheNative, FrameAddress, MayAllocateDuringUnwind, Unwinder};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Frames of one stack; deeper ones are marked as truncated.
@@ -22,14 +22,16 @@ pub enum Outcome {
     Panicked,
 }
 
+type Cache = CacheNative<MayAllocateDuringUnwind>;
+
 /// The unwind rules of recently seen addresses, shared by all processes.
 pub struct StackWalker {
-    cache: CacheNative<MayAllocateDuringUnwind>,
+    cache: Cache,
 }
 
 impl StackWalker {
     pub fn new() -> StackWalker {
-        StackWalker { cache: CacheNative::new() }
+        StackWalker { cache: Cache::new() }
     }
 
     /// Appends the frames of one stack to `frames`, leaf first. `stack` holds the memory from `registers.sp` upwards.
@@ -38,11 +40,11 @@ impl StackWalker {
         let cache = &mut self.cache;
         let walked = catch_unwind(AssertUnwindSafe(|| walk_frames(cache, image, registers, stack, frames)));
         let outcome = walked.unwrap_or_else(|_| {
-            self.cache = CacheNative::new();
+            self.cache = Cache::new();
             Outcome::Panicked
         });
         if frames.len() == start {
-            frames.push(image.frame(registers.ip).0);
+            frames.push(image.frame(registers.ip));
         }
         if outcome != Outcome::Rooted {
             frames.push(Frame { module: TRUNCATED, address: 0 });
@@ -51,30 +53,48 @@ impl StackWalker {
     }
 }
 
-fn walk_frames(
-    cache: &mut CacheNative<MayAllocateDuringUnwind>,
-    image: &Image,
-    registers: UserRegisters,
-    stack: &[u8],
-    frames: &mut Vec<Frame>,
-) -> Outcome {
+fn walk_frames(cache: &mut Cache, image: &Image, registers: UserRegisters, stack: &[u8], frames: &mut Vec<Frame>) -> Outcome {
     let mut read_stack = |address: u64| read_word(stack, registers.sp, address).ok_or(());
-    let mut walk = image.unwinder().iter_frames(registers.ip, native_registers(registers), cache, &mut read_stack);
-    for _ in 0..MAX_FRAMES {
-        match walk.next() {
-            Ok(Some(position)) => {
-                let (frame, _) = image.frame(position.address_for_lookup());
-                // A caller outside all code means that the previous step went astray: keep what is sure.
-                if frame.module == UNKNOWN && position.is_return_address() {
-                    return Outcome::Truncated;
-                }
-                frames.push(frame);
-            }
+    let mut native = native_registers(registers);
+    let mut position = FrameAddress::from_instruction_pointer(registers.ip);
+    frames.push(image.frame(registers.ip));
+    for depth in 0..MAX_FRAMES {
+        let caller = match image.unwinder().unwind_frame(position, &mut native, cache, &mut read_stack) {
+            Ok(Some(caller)) => caller,
             Ok(None) => return Outcome::Rooted,
+            // The first instructions of a process (the dynamic loader's entry) have no unwind data, and start with a
+            // frame pointer of zero.
+            Err(framehop::Error::FramepointerUnwindingMovedBackwards) if frame_pointer(&native) == 0 => return Outcome::Rooted,
             Err(_) => return Outcome::Truncated,
+        };
+        let Some(mut next) = FrameAddress::from_return_address(caller) else { return Outcome::Rooted };
+        let mut frame = image.frame(next.address_for_lookup());
+        if frame.module == UNKNOWN && depth == 0 {
+            // A leaf without unwind data was taken for a function without a frame, as the small stubs of a linker are.
+            // What lies on top of the stack is no code, so it is a function with a frame, like the built-ins of V8.
+            let Some((caller, resumed)) = step_by_frame_pointer(registers, &mut read_stack) else { return Outcome::Truncated };
+            let Some(address) = FrameAddress::from_return_address(caller) else { return Outcome::Rooted };
+            (next, native, frame) = (address, resumed, image.frame(address.address_for_lookup()));
         }
+        // A caller outside all code means that a step went astray: keep what is sure.
+        if frame.module == UNKNOWN {
+            return Outcome::Truncated;
+        }
+        frames.push(frame);
+        position = next;
     }
     Outcome::Truncated
+}
+
+/// Leaves the function at `registers` by its frame: saved frame pointer, then return address. Returns the latter.
+fn step_by_frame_pointer(
+    registers: UserRegisters,
+    read_stack: &mut impl FnMut(u64) -> Result<u64, ()>,
+) -> Option<(u64, framehop::UnwindRegsNative)> {
+    let fp = read_stack(registers.fp).ok()?;
+    let caller = read_stack(registers.fp.checked_add(8)?).ok()?;
+    let sp = registers.fp.checked_add(16)?;
+    Some((caller, native_registers(UserRegisters { ip: caller, sp, fp, link: caller })))
 }
 
 /// The eight bytes at `address` of a stack whose copy starts at `stack_pointer`.
@@ -87,6 +107,16 @@ fn read_word(stack: &[u8], stack_pointer: u64, address: u64) -> Option<u64> {
 #[cfg(target_arch = "x86_64")]
 fn native_registers(registers: UserRegisters) -> framehop::UnwindRegsNative {
     framehop::UnwindRegsNative::new(registers.ip, registers.sp, registers.fp)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn frame_pointer(registers: &framehop::UnwindRegsNative) -> u64 {
+    registers.bp()
+}
+
+#[cfg(target_arch = "aarch64")]
+fn frame_pointer(registers: &framehop::UnwindRegsNative) -> u64 {
+    registers.fp()
 }
 
 #[cfg(target_arch = "aarch64")]

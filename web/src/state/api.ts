@@ -1,0 +1,270 @@
+import type { Completeness } from '../../../core/flamegraph/tree-header.ts';
+import { baseUrl } from './navigation.ts';
+import type { Span } from './time-range.ts';
+
+/** An answer that says no: Connect's code and message with the HTTP status, or no answer at all (status 0). */
+export class ApiError extends Error {
+  override name = 'ApiError';
+  readonly code: string;
+  readonly status: number;
+  constructor(code: string, message: string, status: number) {
+    super(message);
+    this.code = code;
+    this.status = status;
+  }
+}
+
+export interface Service {
+  name: string;
+  profileTypes: string[];
+  firstSeenMs: number;
+  lastSeenMs: number;
+  clusters: string[];
+}
+
+export interface TimelinePoint {
+  timeMs: number;
+  value: number;
+  samples: number;
+}
+
+export interface Timeline {
+  stepMs: number;
+  unit: string;
+  points: TimelinePoint[];
+  completeness: Completeness | undefined;
+}
+
+export interface Agent {
+  node: string;
+  bootId: string;
+  version: string;
+  engine: string;
+  lastSeenMs: number;
+  lagMs: number;
+  clockSkewMs: number;
+  samplesTaken: number;
+  samplesLost: number;
+  samplesDropped: number;
+  samplesKept: number;
+  spooledBatches: number;
+  spooledBytes: number;
+  rssBytes: number;
+  cpuPercent: number;
+  lastError: string;
+}
+
+export interface Cluster {
+  id: string;
+  displayName: string;
+  status: string;
+  agents: Agent[];
+}
+
+export interface AuditHour {
+  cluster: string;
+  hourMs: number;
+  taken: number;
+  lostByKernel: number;
+  droppedByAgent: number;
+  stored: number;
+  missingBatches: number;
+  duplicateBatches: number;
+}
+
+export async function listServices(span: Span, abort: AbortSignal): Promise<Service[]> {
+  const answer = await query('ListServices', times(span), abort);
+  return list(answer.services).map((service) => ({
+    name: text(service.name),
+    profileTypes: texts(service.profileTypes),
+    firstSeenMs: number(service.firstSeenMs),
+    lastSeenMs: number(service.lastSeenMs),
+    clusters: texts(service.clusters),
+  }));
+}
+
+export interface TimelineQuery extends Span {
+  profileType: string;
+  selector: string;
+  maxPoints: number;
+}
+
+export async function selectTimeline(request: TimelineQuery, abort: AbortSignal): Promise<Timeline> {
+  const { profileType, selector, maxPoints } = request;
+  const answer = await query(
+    'SelectTimeline',
+    { profileType, selector, maxPoints, ...times(request) },
+    abort,
+  );
+  return {
+    stepMs: number(answer.stepMs),
+    unit: text(answer.unit),
+    points: list(answer.points).map((point) => ({
+      timeMs: number(point.timeMs),
+      value: number(point.value),
+      samples: number(point.samples),
+    })),
+    completeness: answer.completeness as Completeness | undefined,
+  };
+}
+
+export async function listClusters(abort: AbortSignal): Promise<{ clusters: Cluster[]; nowMs: number }> {
+  const answer = await query('ListClusters', {}, abort);
+  const clusters = list(answer.clusters).map((cluster) => ({
+    id: text(cluster.id),
+    displayName: text(cluster.displayName),
+    status: text(cluster.status),
+    agents: list(cluster.agents).map(readAgent),
+  }));
+  return { clusters, nowMs: number(answer.nowMs) };
+}
+
+function readAgent(agent: Fields): Agent {
+  return {
+    node: text(agent.node),
+    bootId: text(agent.bootId),
+    version: text(agent.version),
+    engine: text(agent.engine),
+    lastSeenMs: number(agent.lastSeenMs),
+    lagMs: number(agent.lagMs),
+    clockSkewMs: number(agent.clockSkewMs),
+    samplesTaken: number(agent.samplesTaken),
+    samplesLost: number(agent.samplesLost),
+    samplesDropped: number(agent.samplesDropped),
+    samplesKept: number(agent.samplesKept),
+    spooledBatches: number(agent.spooledBatches),
+    spooledBytes: number(agent.spooledBytes),
+    rssBytes: number(agent.rssBytes),
+    cpuPercent: number(agent.cpuPercent),
+    lastError: text(agent.lastError),
+  };
+}
+
+export async function auditLoss(span: Span, abort: AbortSignal): Promise<AuditHour[]> {
+  const answer = await query('AuditLoss', times(span), abort);
+  return list(answer.hours).map((hour) => ({
+    cluster: text(hour.cluster),
+    hourMs: number(hour.hourMs),
+    taken: number(hour.taken),
+    lostByKernel: number(hour.lostByKernel),
+    droppedByAgent: number(hour.droppedByAgent),
+    stored: number(hour.stored),
+    missingBatches: number(hour.missingBatches),
+    duplicateBatches: number(hour.duplicateBatches),
+  }));
+}
+
+export async function labelNames(span: Span, selector: string, abort: AbortSignal): Promise<string[]> {
+  const body = { ...times(span), matchers: [selector] };
+  return texts((await post('querier.v1.QuerierService/LabelNames', body, abort)).names);
+}
+
+export async function labelValues(
+  name: string,
+  span: Span,
+  selector: string,
+  abort: AbortSignal,
+): Promise<string[]> {
+  const body = { name, ...times(span), matchers: [selector] };
+  return texts((await post('querier.v1.QuerierService/LabelValues', body, abort)).names);
+}
+
+export interface TreeQuery extends Span {
+  profileType: string;
+  selector: string;
+  /** The later side of a diff; the rest of the query is then the earlier one. */
+  compare?: Span & { selector: string };
+  maxNodes?: number;
+}
+
+export function treeParams(request: TreeQuery): URLSearchParams {
+  const params = new URLSearchParams({
+    profile_type: request.profileType,
+    selector: request.selector,
+    start: String(request.start),
+    end: String(request.end),
+  });
+  if (request.maxNodes !== undefined) params.set('max_nodes', String(request.maxNodes));
+  if (request.compare) {
+    params.set('diff_selector', request.compare.selector);
+    params.set('diff_start', String(request.compare.start));
+    params.set('diff_end', String(request.compare.end));
+  }
+  return params;
+}
+
+export async function fetchTree(request: TreeQuery, abort: AbortSignal): Promise<Uint8Array> {
+  const response = await send(`v1/tree?${treeParams(request)}`, { signal: abort });
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+export type ExportFormat = 'pprof' | 'folded' | 'speedscope';
+
+export function exportUrl(request: TreeQuery, format: ExportFormat): string {
+  const params = treeParams({ ...request, compare: undefined });
+  params.set('format', format);
+  return new URL(`v1/export?${params}`, baseUrl).href;
+}
+
+type Fields = Record<string, unknown>;
+
+function query(method: string, body: object, abort: AbortSignal): Promise<Fields> {
+  return post(`cinderblock.v1.QueryService/${method}`, body, abort);
+}
+
+async function post(path: string, body: object, abort: AbortSignal): Promise<Fields> {
+  const headers = { 'Content-Type': 'application/json', 'Connect-Protocol-Version': '1' };
+  const response = await send(path, { method: 'POST', headers, body: JSON.stringify(body), signal: abort });
+  return (await response.json()) as Fields;
+}
+
+async function send(path: string, init: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(new URL(path, baseUrl), init);
+  } catch (cause) {
+    if (init.signal?.aborted) throw cause;
+    throw new ApiError(
+      'unavailable',
+      'The server does not answer. Is it running, and is this page from it?',
+      0,
+    );
+  }
+  if (response.ok) return response;
+  throw await readError(response);
+}
+
+async function readError(response: Response): Promise<ApiError> {
+  try {
+    const { code, message } = (await response.json()) as Fields;
+    return new ApiError(text(code), text(message), response.status);
+  } catch {
+    return new ApiError(
+      'unknown',
+      `The server answers ${response.status} ${response.statusText}`,
+      response.status,
+    );
+  }
+}
+
+/** 64-bit fields travel as strings in protobuf's JSON; unset ones are missing. */
+function times({ start, end }: Span) {
+  return { start: String(Math.floor(start)), end: String(Math.ceil(end)) };
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function number(value: unknown): number {
+  const result = Number(value ?? 0);
+  return Number.isFinite(result) ? result : 0;
+}
+
+function list(value: unknown): Fields[] {
+  return Array.isArray(value) ? (value as Fields[]) : [];
+}
+
+function texts(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((entry) => typeof entry === 'string') : [];
+}

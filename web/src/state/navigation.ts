@@ -1,0 +1,32 @@
+import { computed, signal } from '@preact/signals';
+import { type ViewState, viewFromUrl, viewToUrl } from './view-state.ts';
+
+// The URL is the store. A change that a person would want to take back is pushed, so that Back is undo; what they are
+// still typing or dragging replaces the entry it began with.
+
+export const view = signal<ViewState>(viewFromUrl(location.pathname, location.search));
+
+/** Address of the page's folder: the API is relative to it, whatever prefix the page lives under. */
+export const baseUrl = new URL('./', location.href);
+
+export function navigate(change: Partial<ViewState>, how: 'push' | 'replace' = 'push'): void {
+  const next = { ...view.peek(), ...change };
+  const url = new URL(viewToUrl(next), baseUrl);
+  if (url.href === location.href) return;
+  if (how === 'push') history.pushState(null, '', url);
+  else history.replaceState(null, '', url);
+  view.value = next;
+}
+
+addEventListener('popstate', () => {
+  view.value = viewFromUrl(location.pathname, location.search);
+});
+
+/** A signal of one field, so that a panel redraws only for what it shows. */
+export function field<K extends keyof ViewState>(key: K) {
+  return computed(() => view.value[key]);
+}
+
+export function linkTo(change: Partial<ViewState>): string {
+  return viewToUrl({ ...view.value, ...change });
+}

@@ -1,0 +1,247 @@
+import { computed, effect, signal } from '@preact/signals';
+import { layoutFlame } from '../../../core/flamegraph/layout.ts';
+import { combinedTotal, type TreeSides } from '../../../core/flamegraph/tree-sides.ts';
+import type { SandwichAnswer, SearchAnswer, Shaped, Shaping, TableAnswer } from '../worker/messages.ts';
+import { Superseded, TreeClient } from '../worker/tree-client.ts';
+import { fetchTree, listServices, selectTimeline, type TimelineQuery, type TreeQuery } from './api.ts';
+import { view } from './navigation.ts';
+import { findPath, pathHash } from './path-hash.ts';
+import { isCpuTime, sortProfileTypes } from './profile-type.ts';
+import { resource } from './resource.ts';
+import { selectorOf } from './selector.ts';
+import { resolveRange, type Span } from './time-range.ts';
+
+// What the Explore and Diff pages show, derived from the view (the URL) and the clock.
+
+const REFRESH_MS = 10_000;
+const DAY_MS = 86_400_000;
+/** A frozen tooltip holds the graph still. */
+export const held = signal(false);
+/** Now, as of the last refresh; ms since epoch. */
+export const clock = signal(Date.now());
+
+export function refresh(): void {
+  clock.value = Date.now();
+}
+
+export const isLive = computed(() => {
+  const { live, range, page } = view.value;
+  return page !== 'clusters' && live && range.kind === 'last';
+});
+
+/** A small graph of hot loops needs no 60 redraws a second; refreshes wait while the page is hidden or held. */
+export function followClock(): void {
+  setInterval(() => {
+    const watching = document.visibilityState === 'visible' && !held.peek();
+    if (watching && (isLive.peek() || view.peek().page === 'clusters')) refresh();
+  }, REFRESH_MS);
+}
+
+/** Seconds are fine enough, and make equal requests equal. */
+const toSecond = (ms: number) => Math.floor(ms / 1000) * 1000;
+const now = computed(() => toSecond(clock.value));
+const rangeText = computed(() => JSON.stringify(view.value.range));
+const selectionText = computed(() => JSON.stringify(view.value.selection));
+
+/** The outer range: what the timeline shows. */
+export const outerSpan = computed<Span>(() => resolveRange(JSON.parse(rangeText.value), now.value));
+/** What the flame graph shows: the brushed part, or all. */
+export const shownSpan = computed<Span>(() =>
+  selectionText.value === undefined ? outerSpan.value : JSON.parse(selectionText.value),
+);
+
+/** The other side's range of a diff. */
+export const baselineSpan = computed<Span>(() => {
+  const { range } = view.value.baseline;
+  if (range.kind === 'between') return { start: range.start, end: range.end };
+  const { start, end } = shownSpan.value;
+  const earlier = range.kind === 'period' ? end - start : range.seconds * 1000;
+  return { start: start - earlier, end: end - earlier };
+});
+
+export const services = resource(() => {
+  if (view.value.page === 'clusters') return undefined;
+  // A minute's grain, so that a refresh does not ask again every ten seconds; and a day back, so that a service that
+  // has just gone quiet can still be picked.
+  const end = Math.ceil(now.value / 60_000) * 60_000;
+  return { start: Math.min(outerSpan.value.start, end - DAY_MS) - (outerSpan.value.start % 60_000), end };
+}, listServices);
+
+/** Profile types of the chosen service, or of all. */
+export const profileTypes = computed(() => {
+  const known = services.value.data ?? [];
+  const { service } = view.value;
+  const chosen = service === '' ? known : known.filter(({ name }) => name === service);
+  return sortProfileTypes(chosen.flatMap((entry) => entry.profileTypes));
+});
+
+/** The chosen type, or the first that there is; '' while nothing is known. */
+export const profileType = computed(() => view.value.profileType || (profileTypes.value[0] ?? ''));
+export const isCpu = computed(() => isCpuTime(profileType.value));
+
+const selector = computed(() => selectorOf(view.value.service, view.value.filters));
+const baselineSelector = computed(() => {
+  const { service, filters } = view.value.baseline;
+  return selectorOf(service ?? view.value.service, filters ?? view.value.filters);
+});
+
+const isProfilePage = computed(() => view.value.page !== 'clusters' && profileType.value !== '');
+
+export const timeline = resource<TimelineQuery, Awaited<ReturnType<typeof selectTimeline>>>(
+  () =>
+    isProfilePage.value
+      ? { profileType: profileType.value, selector: selector.value, maxPoints: 240, ...outerSpan.value }
+      : undefined,
+  selectTimeline,
+);
+
+export const baselineTimeline = resource<TimelineQuery, Awaited<ReturnType<typeof selectTimeline>>>(
+  () =>
+    isProfilePage.value && view.value.page === 'diff'
+      ? {
+          profileType: profileType.value,
+          selector: baselineSelector.value,
+          maxPoints: 240,
+          ...baselineSpan.value,
+        }
+      : undefined,
+  selectTimeline,
+);
+
+/** The query behind the flame graph; of a diff, the earlier side with the later one in `compare`. */
+export const treeQuery = computed<TreeQuery | undefined>(() => {
+  if (!isProfilePage.value) return undefined;
+  const later = { selector: selector.value, ...shownSpan.value };
+  if (view.value.page === 'explore') return { profileType: profileType.value, ...later };
+  return {
+    profileType: profileType.value,
+    selector: baselineSelector.value,
+    ...baselineSpan.value,
+    compare: later,
+  };
+});
+
+export const isDiff = computed(() => view.value.page === 'diff');
+
+const client = new TreeClient();
+const order = computed(() => view.value.order ?? (isDiff.value ? 'name' : 'heavy'));
+const shapingText = computed(() =>
+  JSON.stringify({ steps: view.value.steps, order: order.value } satisfies Shaping),
+);
+const shaping = () => JSON.parse(shapingText.peek()) as Shaping;
+
+/** The last tree that came. */
+const latest = signal<Shaped | undefined>(undefined);
+/** The tree on screen: old until the next is there, but never a diff on Explore or the reverse. */
+export const shaped = computed(() => {
+  const tree = latest.value;
+  return tree !== undefined && (tree.right !== undefined) === isDiff.value ? tree : undefined;
+});
+/** Row that the keyboard is on, shared by graph, tree and status line. */
+export const selectedRow = signal(0);
+
+/** Loading and errors of the tree; the tree itself is `shaped`. */
+export const treeLoad = resource(
+  () => treeQuery.value,
+  async (query, abort) => {
+    const bytes = await fetchTree(query, abort);
+    show(await client.ask({ kind: 'load', bytes, shaping: shaping() }));
+    return { query, settledAt: performance.now() };
+  },
+);
+
+function show(next: Shaped): void {
+  const before = latest.peek();
+  const row = selectedRow.peek();
+  if (before && row > 0 && row < before.tree.nameOf.length) {
+    selectedRow.value = Math.max(0, findPath(next.tree, pathHash(before.tree, row)));
+  } else selectedRow.value = 0;
+  latest.value = next;
+}
+
+export const reshapeError = signal('');
+
+/** Whether siblings are in the order of their weight or name. */
+export const siblingOrder = order;
+
+/** Keeps shape, search, table and sandwich in step with the view. */
+export function followView(): void {
+  effect(() => {
+    shapingText.value;
+    if (latest.peek() === undefined) return;
+    client.ask({ kind: 'reshape', shaping: shaping() }).then(show, report);
+  });
+  effect(() => {
+    const text = searchText.value;
+    if (shaped.value === undefined) return;
+    if (text === '') searchAnswer.value = undefined;
+    else client.ask({ kind: 'search', text }).then((answer) => (searchAnswer.value = answer), report);
+  });
+  effect(() => {
+    if (shaped.value === undefined || !needsTable.value) return;
+    client.ask({ kind: 'table' }).then((answer) => (tableAnswer.value = answer), report);
+  });
+  effect(() => {
+    const name = pivot.value;
+    if (shaped.value === undefined || name === '') return;
+    client
+      .ask({ kind: 'sandwich', name, order: order.value })
+      .then((answer) => (sandwichAnswer.value = answer), report);
+  });
+}
+
+function report(error: Error): void {
+  if (!(error instanceof Superseded)) reshapeError.value = error.message;
+}
+
+const searchText = computed(() => view.value.search);
+const pivot = computed(() => (view.value.arrangement === 'sandwich' ? view.value.pivot : ''));
+const needsTable = computed(() => ['table', 'both', 'sandwich'].includes(view.value.arrangement));
+export const searchAnswer = signal<SearchAnswer | undefined>(undefined);
+export const tableAnswer = signal<TableAnswer | undefined>(undefined);
+export const sandwichAnswer = signal<SandwichAnswer | undefined>(undefined);
+
+/** Matches per name of the tree on screen; undefined while nothing is searched or the answer is about an older tree. */
+export const matched = computed(() => {
+  const answer = searchAnswer.value;
+  return answer?.ok && answer.generation === shaped.value?.generation ? answer.matched : undefined;
+});
+
+export const flameLayout = computed(
+  () => shaped.value && layoutFlame(shaped.value.tree, widthsOf(shaped.value)),
+);
+
+/** Of one profile its totals. Of a diff, both sides together: as shares of each side, or as value per second. */
+export function widthsOf(sides: TreeSides): Float64Array {
+  const { tree, right } = sides;
+  if (!right) return tree.total;
+  const { left: a, right: b } = sideFactors.value;
+  if (a === 0 && b === 0) return combinedTotal(sides);
+  return tree.total.map((value, row) => value * a + right.total[row] * b);
+}
+
+/** What one unit of value is worth on each side, so that both can be compared. */
+export const sideFactors = computed(() => {
+  const current = shaped.value;
+  if (!current?.right) return { left: 1, right: 1 };
+  if (view.value.normalise === 'share') {
+    return { left: inverse(current.whole.left), right: inverse(current.whole.right) };
+  }
+  const { left, right } = current.header;
+  const seconds = (side: Span | undefined, other: Span) => {
+    const { start, end } = side ?? other;
+    return Math.max(0.001, (end - start) / 1000);
+  };
+  return { left: 1 / seconds(left, baselineSpan.value), right: 1 / seconds(right, shownSpan.value) };
+});
+
+function inverse(value: number): number {
+  return value > 0 ? 1 / value : 0;
+}
+
+/** Row of the zoomed frame; 0 is the whole graph, -1 says that this data has no such frame. */
+export const zoomRow = computed(() => {
+  const { zoom } = view.value;
+  if (zoom === '' || shaped.value === undefined) return 0;
+  return findPath(shaped.value.tree, zoom);
+});

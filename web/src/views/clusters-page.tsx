@@ -1,0 +1,199 @@
+import { type Agent, type AuditHour, auditLoss, type Cluster, listClusters } from '../state/api.ts';
+import { agentHealth, sortAgents } from '../state/cluster-health.ts';
+import { digits, formatBytes, formatCount, formatShare } from '../state/format.ts';
+import { view } from '../state/navigation.ts';
+import { utc } from '../state/preferences.ts';
+import { clock } from '../state/profile-model.ts';
+import { resource } from '../state/resource.ts';
+import { ageText, dayText, spanText, timeText } from '../state/time-range.ts';
+import { PanelState } from './panel-state.tsx';
+
+const AUDIT_MS = 24 * 3_600_000;
+
+const clusters = resource(
+  () => (view.value.page === 'clusters' ? { at: clock.value } : undefined),
+  (_, abort) => listClusters(abort),
+);
+
+const audit = resource(() => {
+  if (view.value.page !== 'clusters') return undefined;
+  const end = Math.ceil(clock.value / 60_000) * 60_000;
+  return { start: end - AUDIT_MS, end };
+}, auditLoss);
+
+/** Every agent's health, and what became of every sample, hour by hour. */
+export function ClustersPage() {
+  const load = clusters.value;
+  const known = load.data?.clusters ?? [];
+  return (
+    <>
+      <section class="panel padded" aria-labelledby="agents-title">
+        <h2 id="agents-title">Agents</h2>
+        <div class="panel-area">
+          {load.data && known.length === 0 && (
+            <p class="empty-line">
+              No cluster has registered yet. <code>npm start</code> starts a server with an agent of its own.
+            </p>
+          )}
+          {known.map((cluster) => (
+            <ClusterSection key={cluster.id} cluster={cluster} nowMs={load.data!.nowMs || clock.value} />
+          ))}
+          <PanelState load={load} what="agents" />
+        </div>
+        <p class="rule">
+          Silent: not heard of for 5 min. Late: for 60 s. Losing: more than 1 % of samples lost by the kernel
+          or dropped. Behind: newest stored sample older than 2 min.
+        </p>
+      </section>
+      <section class="panel padded" aria-labelledby="audit-title">
+        <h2 id="audit-title">Samples taken and stored, last 24 hours</h2>
+        <div class="panel-area">
+          <AuditTable hours={audit.value.data ?? []} loaded={audit.value.data !== undefined} />
+          <PanelState load={audit.value} what="audit" />
+        </div>
+      </section>
+    </>
+  );
+}
+
+function ClusterSection({ cluster, nowMs }: { cluster: Cluster; nowMs: number }) {
+  const good = cluster.agents.filter((agent) => agentHealth(agent, nowMs).health === 'good').length;
+  return (
+    <section class="cluster" aria-label={`Cluster ${cluster.displayName || cluster.id}`}>
+      <h3>
+        {cluster.displayName || cluster.id}
+        {cluster.displayName && cluster.displayName !== cluster.id && (
+          <code class="cluster-id">{cluster.id}</code>
+        )}
+        <span class="cluster-count">
+          {good} of {cluster.agents.length} agents good{cluster.status && `, ${cluster.status}`}
+        </span>
+      </h3>
+      {cluster.agents.length === 0 ? (
+        <p class="empty-line">No agent has reported yet.</p>
+      ) : (
+        <div
+          class="table-scroll"
+          tabIndex={0}
+          role="region"
+          aria-label={`Agents of ${cluster.displayName || cluster.id}`}
+        >
+          <table class="data-table">
+            <thead>
+              <tr>
+                <th scope="col">State</th>
+                <th scope="col">Node</th>
+                <th scope="col">Last seen</th>
+                <th scope="col">Lag</th>
+                <th scope="col">Samples taken</th>
+                <th scope="col">Lost by kernel</th>
+                <th scope="col">Dropped</th>
+                <th scope="col">Spool</th>
+                <th scope="col">Cost</th>
+                <th scope="col">Engine</th>
+                <th scope="col">Version</th>
+              </tr>
+            </thead>
+            <tbody>
+              {sortAgents(cluster.agents, nowMs).map((agent) => (
+                <AgentRow key={`${agent.node}/${agent.bootId}`} agent={agent} nowMs={nowMs} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </section>
+  );
+}
+
+function AgentRow({ agent, nowMs }: { agent: Agent; nowMs: number }) {
+  const { health, word, reason } = agentHealth(agent, nowMs);
+  const seen = `${dayText(agent.lastSeenMs, utc.value)} ${timeText(agent.lastSeenMs, utc.value)}`;
+  const part = (value: number) =>
+    `${formatCount(value)}${value > 0 ? ` (${formatShare(value, agent.samplesTaken)})` : ''}`;
+  return (
+    <>
+      <tr class={health === 'good' ? undefined : 'has-reason'}>
+        <td>
+          <span class={`dot dot-${health}`} aria-hidden="true" /> {word}
+        </td>
+        <th scope="row">{agent.node}</th>
+        <td title={seen}>{agent.lastSeenMs > 0 ? `${ageText(nowMs - agent.lastSeenMs)} ago` : 'never'}</td>
+        <td>{agent.lagMs < 0 ? 'unknown' : ageText(agent.lagMs)}</td>
+        <td>{formatCount(agent.samplesTaken)}</td>
+        <td>{part(agent.samplesLost)}</td>
+        <td>{part(agent.samplesDropped)}</td>
+        <td>
+          {agent.spooledBatches === 0
+            ? 'empty'
+            : `${formatCount(agent.spooledBatches)} batches, ${formatBytes(agent.spooledBytes)}`}
+        </td>
+        <td>
+          {digits(agent.cpuPercent)} % CPU, {formatBytes(agent.rssBytes)}
+        </td>
+        <td>{agent.engine}</td>
+        <td>{agent.version}</td>
+      </tr>
+      {health !== 'good' && (
+        <tr class="reason">
+          <td />
+          <td colSpan={10}>{reason}</td>
+        </tr>
+      )}
+    </>
+  );
+}
+
+function AuditTable({ hours, loaded }: { hours: AuditHour[]; loaded: boolean }) {
+  if (!loaded) return <div class="audit-space" />;
+  if (hours.length === 0) return <p class="empty-line">No samples were taken in the last 24 hours.</p>;
+  const newestFirst = [...hours].sort((a, b) => b.hourMs - a.hourMs || (a.cluster < b.cluster ? -1 : 1));
+  return (
+    <div class="table-scroll" tabIndex={0} role="region" aria-label="Audit per hour">
+      <table class="data-table">
+        <thead>
+          <tr>
+            <th scope="col">Hour</th>
+            <th scope="col">Cluster</th>
+            <th scope="col">Taken</th>
+            <th scope="col">Stored</th>
+            <th scope="col">Lost by kernel</th>
+            <th scope="col">Dropped by agent</th>
+            <th scope="col">Unaccounted</th>
+            <th scope="col">Missing batches</th>
+            <th scope="col">Duplicates, ignored</th>
+          </tr>
+        </thead>
+        <tbody>
+          {newestFirst.map((hour) => (
+            <AuditRow key={`${hour.cluster}/${hour.hourMs}`} hour={hour} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function AuditRow({ hour }: { hour: AuditHour }) {
+  const unaccounted = hour.taken - hour.stored - hour.lostByKernel - hour.droppedByAgent;
+  const span = { start: hour.hourMs, end: hour.hourMs + 3_600_000 };
+  return (
+    <tr>
+      <th scope="row">{spanText(span, utc.value)}</th>
+      <td>{hour.cluster}</td>
+      <td>{formatCount(hour.taken)}</td>
+      <td>
+        {formatCount(hour.stored)} <span class="soft">{formatShare(hour.stored, hour.taken)}</span>
+      </td>
+      <td>{formatCount(hour.lostByKernel)}</td>
+      <td>{formatCount(hour.droppedByAgent)}</td>
+      <td class={unaccounted > 0 ? 'cell-warn' : undefined}>
+        {unaccounted > 0
+          ? `${formatCount(unaccounted)}, on their way`
+          : formatCount(Math.max(0, unaccounted))}
+      </td>
+      <td class={hour.missingBatches > 0 ? 'cell-warn' : undefined}>{hour.missingBatches}</td>
+      <td>{hour.duplicateBatches}</td>
+    </tr>
+  );
+}

@@ -1,0 +1,157 @@
+import { signal } from '@preact/signals';
+import { useEffect, useId, useRef } from 'preact/hooks';
+import { FlameChart, type FlameChartState } from '../canvas/flame-chart.ts';
+import { announce } from '../state/announcer.ts';
+import { type FrameContext, frameSentence } from '../state/frame-facts.ts';
+import { held } from '../state/profile-model.ts';
+import { type ActionId, actionOf } from '../state/shortcuts.ts';
+
+/** The frame under the pointer, for the tooltip. */
+export interface Hover {
+  context: FrameContext;
+  row: number;
+  x: number;
+  y: number;
+  frozen: boolean;
+}
+
+export const hover = signal<Hover | undefined>(undefined);
+
+export interface FlameCanvasProps {
+  state: FlameChartState;
+  context: FrameContext;
+  /** Name of the graph and a sentence that sums it up, for screen readers. */
+  label: string;
+  summary: string;
+  id?: string;
+  onSelect: (row: number) => void;
+  onZoom: (row: number) => void;
+  onMenu?: (row: number, x: number, y: number) => void;
+  onDrop?: (row: number) => void;
+  /** Handles an action of the keyboard; returns false for those it does not know. */
+  onAction: (id: ActionId) => boolean;
+}
+
+/** A flame graph that a mouse, a keyboard and a screen reader can use. All state comes from outside. */
+export function FlameCanvas(props: FlameCanvasProps) {
+  const { state, context, label, summary, id } = props;
+  const scroller = useRef<HTMLDivElement>(null);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const spacer = useRef<HTMLDivElement>(null);
+  const chart = useRef<FlameChart | undefined>(undefined);
+  const latest = useRef(props);
+  latest.current = props;
+  const describedBy = useId();
+
+  useEffect(() => {
+    const made = new FlameChart(scroller.current!, canvas.current!, spacer.current!);
+    chart.current = made;
+    made.onPaint = () => {
+      canvas.current!.dataset.painted = String(Number(canvas.current!.dataset.painted ?? 0) + 1);
+    };
+    return () => {
+      made.dispose();
+      if (hover.peek()) hover.value = undefined;
+    };
+  }, []);
+  useEffect(() => chart.current?.show(state), [state]);
+  useEffect(() => chart.current?.reveal(state.selectedRow), [state.selectedRow]);
+
+  const onPointerMove = (event: PointerEvent) => {
+    if (hover.peek()?.frozen) return;
+    const row = chart.current!.rowAt(event.clientX, event.clientY);
+    chart.current!.hover(row);
+    canvas.current!.style.cursor = row < 0 ? 'default' : 'pointer';
+    hover.value = row < 0 ? undefined : { context, row, x: event.clientX, y: event.clientY, frozen: false };
+  };
+  const onPointerLeave = () => {
+    if (hover.peek()?.frozen) return;
+    chart.current!.hover(-1);
+    hover.value = undefined;
+  };
+  const onClick = (event: MouseEvent) => {
+    const row = chart.current!.rowAt(event.clientX, event.clientY);
+    if (row < 0) return;
+    if (hover.peek()?.frozen) unfreeze();
+    else if (event.altKey && props.onDrop) props.onDrop(row);
+    else props.onZoom(row);
+  };
+  const openMenu = (row: number, x: number, y: number) => {
+    if (!props.onMenu || row < 0) return false;
+    props.onSelect(row);
+    hover.value = undefined;
+    props.onMenu(row, x, y);
+    return true;
+  };
+  const onContextMenu = (event: MouseEvent) => {
+    if (event.button !== 2) return;
+    if (openMenu(chart.current!.rowAt(event.clientX, event.clientY), event.clientX, event.clientY)) {
+      event.preventDefault();
+    }
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === 'Shift' && toggleFreeze()) return;
+    if (event.key === 'Escape' && hover.peek()?.frozen) {
+      unfreeze();
+      event.stopPropagation();
+      return;
+    }
+    const action = actionOf(event);
+    if (action === undefined) return;
+    const box = action === 'menu' ? chart.current!.boxOf(state.selectedRow) : undefined;
+    const done = box ? openMenu(state.selectedRow, box.left + 8, box.top + 18) : props.onAction(action);
+    if (!done) return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  // Shift freezes the tooltip also while the pointer is over the graph and the focus elsewhere.
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key === 'Shift' && !event.repeat && scroller.current?.matches(':hover:not(:focus-within)')) {
+        toggleFreeze();
+      }
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, []);
+  return (
+    <div
+      id={id}
+      ref={scroller}
+      class="flame scroller"
+      role="application"
+      aria-roledescription="flame graph"
+      aria-label={label}
+      aria-describedby={describedBy}
+      tabIndex={0}
+      onPointerMove={onPointerMove}
+      onPointerLeave={onPointerLeave}
+      onClick={onClick}
+      onContextMenu={onContextMenu}
+      onKeyDown={onKeyDown}
+      onFocus={() =>
+        announce(frameSentence(latest.current.context, Math.max(0, latest.current.state.selectedRow)))
+      }
+    >
+      <div ref={spacer} class="flame-spacer">
+        <canvas ref={canvas} class="flame-canvas" aria-hidden="true" />
+      </div>
+      <p id={describedBy} class="visually-hidden">
+        {summary}
+      </p>
+    </div>
+  );
+}
+
+function toggleFreeze(): boolean {
+  const current = hover.peek();
+  if (!current) return false;
+  hover.value = { ...current, frozen: !current.frozen };
+  held.value = !current.frozen;
+  return true;
+}
+
+export function unfreeze(): void {
+  hover.value = undefined;
+  held.value = false;
+}

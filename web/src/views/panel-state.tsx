@@ -1,0 +1,40 @@
+import { ApiError } from '../state/api.ts';
+import { refresh } from '../state/profile-model.ts';
+import type { Resource } from '../state/resource.ts';
+
+/** Loading and failure of one panel, over what it still shows. Nothing when all is well. */
+export function PanelState({ load, what }: { load: Resource<unknown>; what: string }) {
+  if (load.error) return <PanelError error={load.error} what={what} stale={load.data !== undefined} />;
+  if (!load.loading) return null;
+  if (load.data !== undefined)
+    return <div class="panel-busy" role="progressbar" aria-label={`Refreshing the ${what}`} />;
+  return (
+    <div class="panel-message" role="status">
+      <span class="spinner" aria-hidden="true" />
+      Loading the {what}…
+    </div>
+  );
+}
+
+function PanelError({ error, what, stale }: { error: Error; what: string; stale: boolean }) {
+  return (
+    <div
+      class={stale ? 'panel-message panel-error panel-error-stale' : 'panel-message panel-error'}
+      role="alert"
+    >
+      <div>
+        <strong>{stale ? `The ${what} could not be refreshed.` : `The ${what} could not be loaded.`}</strong>{' '}
+        {error.message}
+        {error instanceof ApiError && error.status > 0 && (
+          <span class="error-code">
+            {' '}
+            ({error.code}, {error.status})
+          </span>
+        )}
+      </div>
+      <button type="button" class="button" onClick={refresh}>
+        Try again
+      </button>
+    </div>
+  );
+}

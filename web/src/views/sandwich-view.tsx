@@ -1,0 +1,128 @@
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { layoutFlame } from '../../../core/flamegraph/layout.ts';
+import type { TreeSides } from '../../../core/flamegraph/tree-sides.ts';
+import type { FlameChartState } from '../canvas/flame-chart.ts';
+import { announce } from '../state/announcer.ts';
+import { formatShare, formatValue } from '../state/format.ts';
+import { frameName, frameSentence } from '../state/frame-facts.ts';
+import { view } from '../state/navigation.ts';
+import { isDark } from '../state/preferences.ts';
+import { sandwichAnswer, shaped, widthsOf } from '../state/profile-model.ts';
+import type { ActionId } from '../state/shortcuts.ts';
+import { nextSibling, previousSibling, widerAncestor, widestChild } from '../state/tree-walk.ts';
+import { openSandwich, runAction } from './actions.ts';
+import { FlameCanvas } from './flame-canvas.tsx';
+import { contextOf } from './frame-context.ts';
+import { paintOf } from './frame-paint.ts';
+
+/** Who calls a function, above it, and what it calls, below: both halves have the function's total. */
+export function SandwichView() {
+  const { pivot } = view.value;
+  const current = shaped.value;
+  const answer = sandwichAnswer.value;
+  if (!current) return null;
+  if (pivot === '') {
+    return (
+      <p class="panel-message">
+        Choose a function in the table: Enter or a double click puts it in the middle.
+      </p>
+    );
+  }
+  if (!answer || answer.name !== pivot || answer.generation !== current.generation) {
+    return (
+      <div class="panel-message" role="status">
+        <span class="spinner" aria-hidden="true" />
+        Gathering callers and callees…
+      </div>
+    );
+  }
+  const { tree } = answer.callees;
+  if (tree.nameOf.length === 1) {
+    return <p class="panel-message">No stack in this selection holds “{pivot}”.</p>;
+  }
+  const total = formatValue(tree.total[0] * tree.scale, tree.unit);
+  return (
+    <div class="sandwich">
+      <Half sides={answer.callers} what="Callers" pivot={pivot} flipped />
+      <div class="sandwich-pivot">
+        <strong class="mono">{pivot}</strong>
+        <span class="tabular">
+          {total} · {formatShare(tree.total[0], current.whole.left)} of all
+        </span>
+      </div>
+      <Half sides={answer.callees} what="Callees" pivot={pivot} flipped={false} />
+    </div>
+  );
+}
+
+interface HalfProps {
+  sides: TreeSides;
+  what: string;
+  pivot: string;
+  flipped: boolean;
+}
+
+function Half({ sides, what, pivot, flipped }: HalfProps) {
+  const layout = useMemo(() => layoutFlame(sides.tree, widthsOf(sides)), [sides, view.value.normalise]);
+  const paint = useMemo(() => paintOf(sides, layout), [sides, layout, view.value.colour, isDark()]);
+  const [row, setRow] = useState(1);
+  const [zoom, setZoom] = useState(0);
+  useEffect(() => {
+    setRow(1);
+    setZoom(0);
+  }, [sides]);
+  const state = useMemo<FlameChartState>(
+    () => ({
+      ...paint,
+      matched: undefined,
+      zoomRow: zoom,
+      selectedRow: row,
+      markedName: -1,
+      flipped,
+      hideRoot: true,
+    }),
+    [paint, zoom, row, flipped],
+  );
+  const context = contextOf(sides, zoom);
+  const select = (next: number) => {
+    const to = Math.max(1, next);
+    setRow(to);
+    announce(frameSentence(context, to));
+  };
+  const zoomTo = (next: number) => {
+    setZoom(next <= 1 ? 0 : next);
+    select(next);
+  };
+  const { tree } = sides;
+  const steps: Partial<Record<ActionId, () => void>> = {
+    // Up and down follow the screen: callers are drawn upwards.
+    parent: () => select(flipped ? widestChild(tree, row, layout.width) : tree.parent[row]),
+    child: () => select(flipped ? tree.parent[row] : widestChild(tree, row, layout.width)),
+    previous: () => select(previousSibling(tree, row)),
+    next: () => select(nextSibling(tree, row)),
+    zoom: () => zoomTo(row),
+    whole: () => zoomTo(0),
+    sandwich: () => openSandwich(frameName(sides, row)),
+  };
+  const onAction = (id: ActionId) => {
+    if (id === 'back-out' && zoom !== 0) zoomTo(widerAncestor(tree, zoom, layout.width));
+    else if (steps[id]) steps[id]();
+    else return runAction(id);
+    return true;
+  };
+  const count = tree.nameOf.length - 2;
+  return (
+    <section class="sandwich-half" aria-label={what}>
+      <h3 class="sandwich-title">{what}</h3>
+      <FlameCanvas
+        state={state}
+        context={context}
+        label={`${what} of ${pivot}`}
+        summary={`${count} frames. Arrow keys move, Enter zooms, s puts a function in the middle.`}
+        onSelect={select}
+        onZoom={zoomTo}
+        onAction={onAction}
+      />
+    </section>
+  );
+}

@@ -1,0 +1,206 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { paintTimeline, type TimelinePaint, timeAt, xOf } from '../canvas/paint-timeline.ts';
+import { announce } from '../state/announcer.ts';
+import type { Timeline } from '../state/api.ts';
+import { formatCores, formatValue } from '../state/format.ts';
+import { isDark, utc } from '../state/preferences.ts';
+import { clock } from '../state/profile-model.ts';
+import type { Resource } from '../state/resource.ts';
+import { type Span, spanText } from '../state/time-range.ts';
+import { PanelState } from './panel-state.tsx';
+
+export interface TimelinePanelProps {
+  label: string;
+  load: Resource<Timeline>;
+  window: Span;
+  selection: Span | undefined;
+  isCpu: boolean;
+  /** Undefined clears the brush. Without a handler there is no brush. */
+  onBrush?: (selection: Span | undefined) => void;
+  /** Enter or double click on a brush. */
+  onZoom?: () => void;
+}
+
+const HEIGHT = 104;
+
+export function TimelinePanel({
+  label,
+  load,
+  window,
+  selection,
+  isCpu,
+  onBrush,
+  onZoom,
+}: TimelinePanelProps) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const box = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(800);
+  const [drag, setDrag] = useState<Span | undefined>(undefined);
+  const [cursor, setCursor] = useState<number | undefined>(undefined);
+  const [pointer, setPointer] = useState<number | undefined>(undefined);
+  const anchor = useRef<number | undefined>(undefined);
+  const dark = isDark();
+  const inUtc = utc.value;
+  const timeline = load.data;
+  const size = { width, height: HEIGHT };
+  const shownSelection = drag ?? selection;
+
+  useEffect(() => {
+    const observer = new ResizeObserver(([entry]) => setWidth(Math.round(entry.contentRect.width)));
+    observer.observe(box.current!);
+    return () => observer.disconnect();
+  }, []);
+
+  const coresUnit = isCpu && timeline ? 1e6 * timeline.stepMs : 1;
+  const format = (value: number) => bucketText(value, timeline, isCpu);
+  useEffect(() => {
+    const element = canvas.current;
+    if (!element || !timeline) return;
+    const ratio = devicePixelRatio;
+    element.width = Math.round(width * ratio);
+    element.height = Math.round(HEIGHT * ratio);
+    const context = element.getContext('2d')!;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const lag = Math.max(0, timeline.completeness?.lagMs ?? 0);
+    const paint: TimelinePaint = {
+      timeline,
+      window,
+      selection: shownSelection,
+      cursor,
+      settledUntil: clock.peek() - lag,
+      colors: colorsOf(element),
+      utc: inUtc,
+      // Round numbers of cores, not of nanoseconds.
+      scale: (value) => value / coresUnit,
+      format: (scaled) => format(scaled * coresUnit),
+    };
+    paintTimeline(context, paint, size);
+  }, [timeline, width, window.start, window.end, shownSelection, cursor, dark, inUtc]);
+
+  const timeOf = (event: PointerEvent) => {
+    const left = canvas.current!.getBoundingClientRect().left;
+    return timeAt(event.clientX - left, window, size);
+  };
+  const onPointerDown = (event: PointerEvent) => {
+    if (!onBrush || event.button !== 0) return;
+    anchor.current = timeOf(event);
+    canvas.current!.setPointerCapture(event.pointerId);
+  };
+  const onPointerMove = (event: PointerEvent) => {
+    const time = timeOf(event);
+    setPointer(time);
+    if (anchor.current !== undefined) setDrag(ordered(anchor.current, time));
+  };
+  const onPointerUp = (event: PointerEvent) => {
+    if (anchor.current === undefined || !onBrush || !timeline) return;
+    const span = ordered(anchor.current, timeOf(event));
+    const moved = xOf(span.end, window, size) - xOf(span.start, window, size) >= 4;
+    anchor.current = undefined;
+    setDrag(undefined);
+    if (moved) onBrush(snapped(span, timeline.stepMs));
+    else if (selection) onBrush(undefined);
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (!timeline || timeline.stepMs <= 0) return;
+    const step = timeline.stepMs;
+    const first = Math.floor(window.start / step) * step;
+    const last = Math.floor((window.end - 1) / step) * step;
+    const at = cursor ?? (event.key === 'ArrowLeft' ? last + step : first - step);
+    const moves: Record<string, number> = {
+      ArrowLeft: at - step,
+      ArrowRight: at + step,
+      PageUp: at - 10 * step,
+      PageDown: at + 10 * step,
+      Home: first,
+      End: last,
+    };
+    if (event.key in moves) {
+      const next = Math.min(last, Math.max(first, moves[event.key]));
+      setCursor(next);
+      if (event.shiftKey && onBrush) {
+        anchor.current ??= cursor ?? next;
+        const span = ordered(anchor.current, next);
+        onBrush({ start: span.start, end: span.end + step });
+      } else anchor.current = undefined;
+      announce(describe(timeline, next, format, inUtc));
+    } else if (event.key === 'Enter' && selection && onZoom) onZoom();
+    else if (event.key === 'Escape' && selection && onBrush) onBrush(undefined);
+    else return;
+    event.preventDefault();
+  };
+  const readout = pointer !== undefined && timeline ? describe(timeline, pointer, format, inUtc) : '';
+  return (
+    <section class="panel timeline" aria-label={label}>
+      <div
+        ref={box}
+        class="timeline-box"
+        role="application"
+        aria-roledescription="timeline"
+        aria-label={`${label}, ${spanText(window, inUtc)}${selection ? `, selected ${spanText(selection, inUtc)}` : ''}`}
+        tabIndex={0}
+        onKeyDown={onKeyDown}
+        onBlur={() => {
+          setCursor(undefined);
+          anchor.current = undefined;
+        }}
+      >
+        <canvas
+          ref={canvas}
+          class="timeline-canvas"
+          aria-hidden="true"
+          onPointerDown={onPointerDown}
+          onPointerMove={onPointerMove}
+          onPointerUp={onPointerUp}
+          onPointerLeave={() => setPointer(undefined)}
+          onDblClick={() => selection && onZoom?.()}
+        />
+        <PanelState load={load} what="timeline" />
+      </div>
+      <div class="timeline-readout" aria-hidden="true">
+        {readout}
+      </div>
+    </section>
+  );
+}
+
+function ordered(a: number, b: number): Span {
+  return a < b ? { start: a, end: b } : { start: b, end: a };
+}
+
+/** Whole buckets, so that the brushed sum is the sum of what is drawn. */
+export function snapped({ start, end }: Span, stepMs: number): Span {
+  if (stepMs <= 0) return { start: Math.floor(start), end: Math.ceil(end) };
+  return { start: Math.floor(start / stepMs) * stepMs, end: Math.ceil(end / stepMs) * stepMs };
+}
+
+function bucketText(value: number, timeline: Timeline | undefined, isCpu: boolean): string {
+  if (!timeline) return '';
+  return isCpu ? formatCores(value, timeline.stepMs) : formatValue(value, timeline.unit);
+}
+
+function describe(
+  timeline: Timeline,
+  time: number,
+  format: (value: number) => string,
+  inUtc: boolean,
+): string {
+  const point = timeline.points.find(({ timeMs }) => time >= timeMs && time < timeMs + timeline.stepMs);
+  const start = Math.floor(time / timeline.stepMs) * timeline.stepMs;
+  const when = spanText({ start, end: start + timeline.stepMs }, inUtc);
+  return point ? `${when}: ${format(point.value)}, ${point.samples} samples` : `${when}: no data`;
+}
+
+function colorsOf(element: HTMLElement) {
+  const style = getComputedStyle(element);
+  const color = (name: string) => style.getPropertyValue(`--${name}`).trim();
+  return {
+    bar: color('chart-bar'),
+    barOutside: color('chart-bar-outside'),
+    axis: color('line'),
+    text: color('text-soft'),
+    hatch: color('chart-hatch'),
+    selection: color('chart-selection'),
+    selectionEdge: color('accent'),
+    background: color('surface'),
+  };
+}

@@ -268,10 +268,10 @@ pub fn thread_cpu_ns() -> u64 {
     clock(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
-/// Makes the calling thread yield to everything else on the machine.
-pub fn lower_thread_priority() {
+/// Sets the niceness of the calling thread, from -20 (first) to 19 (last); stays as it is where that is not permitted.
+pub fn set_thread_niceness(niceness: i32) {
     // SAFETY: no pointers; "process" 0 means the calling thread on Linux.
-    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) };
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, niceness) };
 }
 
 /// Bytes of a page.

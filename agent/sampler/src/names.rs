@@ -30,6 +30,10 @@ const BURST_NS: f64 = 1e9;
 /// Loaded files are unloaded after being idle this long.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// Lower priority than the work of the machine, but not the lowest: a thread that the scheduler forgets for half a second
+/// in the middle of a page fault holds the memory map of the whole process.
+const NICENESS: i32 = 5;
+
 enum State {
     Pending,
     Known(Symbol),
@@ -241,7 +245,7 @@ impl Worker {
     }
 
     fn run(mut self) {
-        ffi::lower_thread_priority();
+        ffi::set_thread_niceness(NICENESS);
         while let Some((id, batch)) = self.next_batch() {
             let started = ffi::thread_cpu_ns();
             let named = catch_unwind(AssertUnwindSafe(|| self.names(&batch)));

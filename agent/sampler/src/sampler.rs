@@ -19,6 +19,8 @@ use std::os::fd::AsRawFd;
 
 /// Longest pause between two drains: a process that lives less long may still be looked at while it exists.
 const DRAIN_MS: u64 = 100;
+/// Rings fill up while the sampling thread waits for a busy machine, and it needs little.
+const SAMPLING_NICENESS: i32 = -5;
 /// A record is in its ring this long after its time stamp at the latest.
 const HORIZON_NS: u64 = 2_000_000;
 /// How long a closed window waits for names, and how long at the end of the sampler.
@@ -52,6 +54,7 @@ pub fn run(options: Options) -> Result<(), String> {
     let output = FrameWriter::start(std::io::stdout()).map_err(|error| format!("cannot start a thread: {error}"))?;
     output.send(FrameKind::Hello, status::hello(&options).as_bytes());
     let mut sampler = Sampler::start(options, output)?;
+    ffi::set_thread_niceness(SAMPLING_NICENESS);
     sampler.run_until_stopped(signals.as_raw_fd());
     sampler.finish();
     Ok(())

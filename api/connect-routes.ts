@@ -1,5 +1,6 @@
 import { createConnectRouter, createContextValues, type Interceptor } from '@connectrpc/connect';
 import type { Compression, UniversalHandler, UniversalServerResponse } from '@connectrpc/connect/protocol';
+import { MalformedInputError } from '../core/errors.ts';
 import type { Hub } from '../pipeline/hub.ts';
 import type { Permission } from './access/identity.ts';
 import { callKey } from './connect-call.ts';
@@ -112,7 +113,16 @@ async function toResponse({ status, header, body }: UniversalServerResponse, cal
   }
   const pieces: Uint8Array[] = [];
   if (body) for await (const piece of body) pieces.push(piece);
-  return new Response(Buffer.concat(pieces), { status, headers: header });
+  const bytes = Buffer.concat(pieces);
+  if (status === 500) refuseUnparsed(bytes);
+  return new Response(bytes, { status, headers: header });
+}
+
+/** The library takes protobuf that it cannot parse for a failure of the server; the caller sent it. */
+function refuseUnparsed(answer: Buffer): void {
+  const marker = '{"code":"internal","message":"parse binary: ';
+  if (!answer.subarray(0, marker.length).equals(Buffer.from(marker))) return;
+  throw new MalformedInputError('protobuf', JSON.parse(answer.toString('utf8')).message.slice('parse binary: '.length));
 }
 
 function isConnectError(error: unknown): boolean {

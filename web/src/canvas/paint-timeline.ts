@@ -47,6 +47,12 @@ export function timeAt(x: number, window: Span, size: TimelineSize): number {
   return window.start + Math.min(1, Math.max(0, share)) * (window.end - window.start);
 }
 
+/** Whole buckets, so that the brushed sum is the sum of what is drawn. */
+export function snapped({ start, end }: Span, stepMs: number): Span {
+  if (stepMs <= 0) return { start: Math.floor(start), end: Math.ceil(end) };
+  return { start: Math.floor(start / stepMs) * stepMs, end: Math.ceil(end / stepMs) * stepMs };
+}
+
 /** Bars per bucket; where a bucket is missing there is no data, which is hatched and not drawn as zero. */
 export function paintTimeline(
   context: CanvasRenderingContext2D,

@@ -56,7 +56,7 @@ export function makePalette(dark: boolean): Palette {
   const colors = [...KIND_COLORS.map(([hue, chroma]) => ({ lightness, chroma, hue }))];
   for (let hue = 0; hue < HUES; hue++) {
     for (let shade = 0; shade < SHADES; shade++) {
-      colors.push({ lightness: lightness + (shade - 1) * 0.035, chroma: 0.085, hue: packageHue(hue) });
+      colors.push({ lightness: lightness + (shade - 1) * 0.035, chroma: 0.075, hue: packageHue(hue) });
     }
   }
   for (let step = -CHANGE_STEPS; step <= CHANGE_STEPS; step++) colors.push(changeColor(step, lightness));
@@ -81,7 +81,7 @@ function changeColor(step: number, lightness: number) {
   const strength = Math.abs(step) / CHANGE_STEPS;
   return {
     lightness: lightness + 0.04 * (1 - strength),
-    chroma: step === 0 ? 0.006 : 0.03 + 0.11 * strength,
+    chroma: step === 0 ? 0 : 0.035 + 0.115 * strength,
     hue: step < 0 ? 250 : 27,
   };
 }

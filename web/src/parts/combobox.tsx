@@ -1,11 +1,5 @@
 import { useId, useMemo, useRef, useState } from 'preact/hooks';
-
-export interface ComboboxOption {
-  value: string;
-  label: string;
-  /** Small text on the right. */
-  detail?: string;
-}
+import { type ComboboxOption, filterOptions } from './filter-options.ts';
 
 export interface ComboboxProps {
   label: string;
@@ -22,8 +16,6 @@ export interface ComboboxProps {
   onChange: (value: string) => void;
   onOpen?: () => void;
 }
-
-const MAX_SHOWN = 200;
 
 /**
  * Editable combobox with a list (ARIA practices guide): typing filters, arrows move, Enter takes, Esc closes and then
@@ -146,13 +138,4 @@ export function Combobox(props: ComboboxProps) {
       </div>
     </div>
   );
-}
-
-/** Options that hold every typed word, those that start with it first. */
-export function filterOptions(options: readonly ComboboxOption[], typed: string): ComboboxOption[] {
-  const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
-  if (words.length === 0) return options.slice(0, MAX_SHOWN);
-  const hits = options.filter(({ label }) => words.every((word) => label.toLowerCase().includes(word)));
-  const starts = (option: ComboboxOption) => (option.label.toLowerCase().startsWith(words[0]) ? 0 : 1);
-  return hits.sort((a, b) => starts(a) - starts(b)).slice(0, MAX_SHOWN);
 }

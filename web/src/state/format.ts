@@ -39,7 +39,9 @@ export function formatBytes(value: number): string {
   return scaled(value, 1024, ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']);
 }
 
+/** Whole numbers below 10,000 in full, with a thin space between thousands. */
 export function formatCount(value: number): string {
+  if (Number.isInteger(value) && value < 10_000) return String(value).replace(/(?=\d{3}$)(?<=\d)/, '\u2009');
   return scaled(value, 1000, ['', 'k', 'M', 'G', 'T', 'P']).trimEnd();
 }
 

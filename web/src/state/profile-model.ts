@@ -3,7 +3,14 @@ import { layoutFlame } from '../../../core/flamegraph/layout.ts';
 import { combinedTotal, type TreeSides } from '../../../core/flamegraph/tree-sides.ts';
 import type { SandwichAnswer, SearchAnswer, Shaped, Shaping, TableAnswer } from '../worker/messages.ts';
 import { Superseded, TreeClient } from '../worker/tree-client.ts';
-import { fetchTree, listServices, selectTimeline, type TimelineQuery, type TreeQuery } from './api.ts';
+import {
+  fetchTree,
+  listServices,
+  selectTimeline,
+  type Timeline,
+  type TimelineQuery,
+  type TreeQuery,
+} from './api.ts';
 import { view } from './navigation.ts';
 import { findPath, pathHash } from './path-hash.ts';
 import { isCpuTime, sortProfileTypes } from './profile-type.ts';
@@ -20,7 +27,11 @@ export const held = signal(false);
 /** Now, as of the last refresh; ms since epoch. */
 export const clock = signal(Date.now());
 
+/** Counts the times that a person asked again: every panel then does, whatever its range. */
+export const askedAgain = signal(0);
+
 export function refresh(): void {
+  askedAgain.value++;
   clock.value = Date.now();
 }
 
@@ -33,7 +44,7 @@ export const isLive = computed(() => {
 export function followClock(): void {
   setInterval(() => {
     const watching = document.visibilityState === 'visible' && !held.peek();
-    if (watching && (isLive.peek() || view.peek().page === 'clusters')) refresh();
+    if (watching && (isLive.peek() || view.peek().page === 'clusters')) clock.value = Date.now();
   }, REFRESH_MS);
 }
 
@@ -59,13 +70,24 @@ export const baselineSpan = computed<Span>(() => {
   return { start: start - earlier, end: end - earlier };
 });
 
-export const services = resource(() => {
-  if (view.value.page === 'clusters') return undefined;
-  // A minute's grain, so that a refresh does not ask again every ten seconds; and a day back, so that a service that
-  // has just gone quiet can still be picked.
-  const end = Math.ceil(now.value / 60_000) * 60_000;
-  return { start: Math.min(outerSpan.value.start, end - DAY_MS) - (outerSpan.value.start % 60_000), end };
-}, listServices);
+/** Services change slowly, so they are asked for once a minute; while there are none, at every refresh. */
+let servicesGrainMs = 1000;
+
+export const services = resource(
+  () => {
+    if (view.value.page === 'clusters') return undefined;
+    const end = Math.ceil(now.value / servicesGrainMs) * servicesGrainMs;
+    // A day back, so that a service that has just gone quiet can still be picked.
+    const start = Math.min(outerSpan.value.start, end - DAY_MS);
+    return { start: Math.floor(start / 60_000) * 60_000, end, again: askedAgain.value };
+  },
+  async (span, abort) => {
+    servicesGrainMs = 1000;
+    const found = await listServices(span, abort);
+    if (found.length > 0) servicesGrainMs = 60_000;
+    return found;
+  },
+);
 
 /** Profile types of the chosen service, or of all. */
 export const profileTypes = computed(() => {
@@ -85,17 +107,26 @@ const baselineSelector = computed(() => {
   return selectorOf(service ?? view.value.service, filters ?? view.value.filters);
 });
 
+/** A query and how often it was asked by hand. */
+type Asked<Q> = Q & { again: number };
+
 const isProfilePage = computed(() => view.value.page !== 'clusters' && profileType.value !== '');
 
-export const timeline = resource<TimelineQuery, Awaited<ReturnType<typeof selectTimeline>>>(
+export const timeline = resource<Asked<TimelineQuery>, Timeline>(
   () =>
     isProfilePage.value
-      ? { profileType: profileType.value, selector: selector.value, maxPoints: 240, ...outerSpan.value }
+      ? {
+          profileType: profileType.value,
+          selector: selector.value,
+          maxPoints: 240,
+          ...outerSpan.value,
+          again: askedAgain.value,
+        }
       : undefined,
   selectTimeline,
 );
 
-export const baselineTimeline = resource<TimelineQuery, Awaited<ReturnType<typeof selectTimeline>>>(
+export const baselineTimeline = resource<Asked<TimelineQuery>, Timeline>(
   () =>
     isProfilePage.value && view.value.page === 'diff'
       ? {
@@ -103,6 +134,7 @@ export const baselineTimeline = resource<TimelineQuery, Awaited<ReturnType<typeo
           selector: baselineSelector.value,
           maxPoints: 240,
           ...baselineSpan.value,
+          again: askedAgain.value,
         }
       : undefined,
   selectTimeline,
@@ -142,8 +174,8 @@ export const selectedRow = signal(0);
 
 /** Loading and errors of the tree; the tree itself is `shaped`. */
 export const treeLoad = resource(
-  () => treeQuery.value,
-  async (query, abort) => {
+  () => treeQuery.value && { query: treeQuery.value, again: askedAgain.value },
+  async ({ query }, abort) => {
     const bytes = await fetchTree(query, abort);
     show(await client.ask({ kind: 'load', bytes, shaping: shaping() }));
     return { query, settledAt: performance.now() };

@@ -3,7 +3,7 @@ import { agentHealth, sortAgents } from '../state/cluster-health.ts';
 import { digits, formatBytes, formatCount, formatShare } from '../state/format.ts';
 import { view } from '../state/navigation.ts';
 import { utc } from '../state/preferences.ts';
-import { clock } from '../state/profile-model.ts';
+import { askedAgain, clock } from '../state/profile-model.ts';
 import { resource } from '../state/resource.ts';
 import { ageText, dayText, spanText, timeText } from '../state/time-range.ts';
 import { PanelState } from './panel-state.tsx';
@@ -11,14 +11,14 @@ import { PanelState } from './panel-state.tsx';
 const AUDIT_MS = 24 * 3_600_000;
 
 const clusters = resource(
-  () => (view.value.page === 'clusters' ? { at: clock.value } : undefined),
+  () => (view.value.page === 'clusters' ? { at: clock.value, again: askedAgain.value } : undefined),
   (_, abort) => listClusters(abort),
 );
 
 const audit = resource(() => {
   if (view.value.page !== 'clusters') return undefined;
   const end = Math.ceil(clock.value / 60_000) * 60_000;
-  return { start: end - AUDIT_MS, end };
+  return { start: end - AUDIT_MS, end, again: askedAgain.value };
 }, auditLoss);
 
 /** Every agent's health, and what became of every sample, hour by hour. */
@@ -177,6 +177,7 @@ function AuditTable({ hours, loaded }: { hours: AuditHour[]; loaded: boolean }) 
 function AuditRow({ hour }: { hour: AuditHour }) {
   const unaccounted = hour.taken - hour.stored - hour.lostByKernel - hour.droppedByAgent;
   const span = { start: hour.hourMs, end: hour.hourMs + 3_600_000 };
+  const mayStillCome = clock.value - span.end < 3_600_000;
   return (
     <tr>
       <th scope="row">{spanText(span, utc.value)}</th>
@@ -188,9 +189,8 @@ function AuditRow({ hour }: { hour: AuditHour }) {
       <td>{formatCount(hour.lostByKernel)}</td>
       <td>{formatCount(hour.droppedByAgent)}</td>
       <td class={unaccounted > 0 ? 'cell-warn' : undefined}>
-        {unaccounted > 0
-          ? `${formatCount(unaccounted)}, on their way`
-          : formatCount(Math.max(0, unaccounted))}
+        {formatCount(Math.max(0, unaccounted))}
+        {unaccounted > 0 && mayStillCome && ', may still come'}
       </td>
       <td class={hour.missingBatches > 0 ? 'cell-warn' : undefined}>{hour.missingBatches}</td>
       <td>{hour.duplicateBatches}</td>

@@ -73,6 +73,7 @@ export function DiffPage() {
         window={baselineSpan.value}
         selection={undefined}
         isCpu={isCpu.value}
+        compact
       />
       <div class="query" role="group" aria-label="Comparison B">
         <span class="side-badge side-b">B</span>
@@ -92,6 +93,7 @@ export function DiffPage() {
         window={outerSpan.value}
         selection={selection}
         isCpu={isCpu.value}
+        compact
         onBrush={(next) => navigate({ selection: next }, next && selection ? 'replace' : 'push')}
         onZoom={zoomTime}
       />

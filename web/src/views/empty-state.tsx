@@ -1,12 +1,13 @@
 import { signal } from '@preact/signals';
 import { listServices, type Service } from '../state/api.ts';
 import { navigate, view } from '../state/navigation.ts';
+import { nearestRange } from '../state/nearest-range.ts';
 import { utc } from '../state/preferences.ts';
 import { clock, profileType, shownSpan } from '../state/profile-model.ts';
 import { profileTypeName } from '../state/profile-type.ts';
 import { resource } from '../state/resource.ts';
 import { filterText } from '../state/selector.ts';
-import { type Span, spanText } from '../state/time-range.ts';
+import { spanText } from '../state/time-range.ts';
 import { copyText } from './actions.ts';
 
 const SEARCH_BACK_MS = 90 * 86_400_000;
@@ -92,23 +93,6 @@ function NothingHere({ known }: { known: Service[] }) {
       </div>
     </div>
   );
-}
-
-/** A range as long as the asked one, at the end of the data that lies closest to it. */
-export function nearestRange(known: readonly Service[], asked: Span): Span | undefined {
-  const length = asked.end - asked.start;
-  let best: Span | undefined;
-  let bestDistance = Number.POSITIVE_INFINITY;
-  for (const { firstSeenMs, lastSeenMs } of known) {
-    if (lastSeenMs <= 0) continue;
-    const isBefore = lastSeenMs < asked.start;
-    const distance = isBefore ? asked.start - lastSeenMs : Math.max(0, firstSeenMs - asked.end);
-    if (distance >= bestDistance) continue;
-    bestDistance = distance;
-    const end = isBefore || firstSeenMs < asked.end ? lastSeenMs + 1000 : firstSeenMs + length;
-    best = { start: end - length, end };
-  }
-  return best && bestDistance > 0 ? best : undefined;
 }
 
 const AGENT_COMMAND = 'npm start';

@@ -2,10 +2,21 @@ import { ApiError } from '../state/api.ts';
 import { refresh } from '../state/profile-model.ts';
 import type { Resource } from '../state/resource.ts';
 
-/** Loading and failure of one panel, over what it still shows. Nothing when all is well. */
-export function PanelState({ load, what }: { load: Resource<unknown>; what: string }) {
+/** Loading and failure of one panel, over what it still shows. Nothing when all is well; `quiet` panels also say
+ * that nothing was asked yet. */
+export function PanelState({
+  load,
+  what,
+  quiet,
+}: {
+  load: Resource<unknown>;
+  what: string;
+  quiet?: boolean;
+}) {
   if (load.error) return <PanelError error={load.error} what={what} stale={load.data !== undefined} />;
-  if (!load.loading) return null;
+  if (!load.loading) {
+    return quiet && load.data === undefined ? <div class="panel-message">No {what} yet.</div> : null;
+  }
   if (load.data !== undefined)
     return <div class="panel-busy" role="progressbar" aria-label={`Refreshing the ${what}`} />;
   return (

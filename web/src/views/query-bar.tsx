@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
-import { Combobox, type ComboboxOption } from '../parts/combobox.tsx';
+import { Combobox } from '../parts/combobox.tsx';
+import type { ComboboxOption } from '../parts/filter-options.ts';
 import { Popover } from '../parts/popover.tsx';
 import { labelNames, labelValues } from '../state/api.ts';
 import { navigate, view } from '../state/navigation.ts';

@@ -1,5 +1,5 @@
 import { view } from '../state/navigation.ts';
-import { reshapeError, services, shaped, treeLoad } from '../state/profile-model.ts';
+import { profileType, reshapeError, services, shaped, treeLoad } from '../state/profile-model.ts';
 import { EmptyState } from './empty-state.tsx';
 import { DroppedNote, FlamePanel, StatusLine } from './flame-panel.tsx';
 import { PanelState } from './panel-state.tsx';
@@ -12,7 +12,7 @@ import { TreeView } from './tree-view.tsx';
 export function Results() {
   const current = shaped.value;
   const isEmpty = current !== undefined && current.whole.left + current.whole.right === 0;
-  const nothingKnown = current === undefined && services.value.data?.length === 0;
+  const nothingKnown = current === undefined && services.value.data !== undefined && profileType.value === '';
   return (
     <section class="panel results" aria-label="Result" id="results">
       <Toolbar />
@@ -29,7 +29,7 @@ export function Results() {
         )}
       </div>
       <DroppedNote />
-      <StatusLine />
+      {!isEmpty && <StatusLine />}
     </section>
   );
 }

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { paintTimeline, type TimelinePaint, timeAt, xOf } from '../canvas/paint-timeline.ts';
+import { paintTimeline, snapped, type TimelinePaint, timeAt, xOf } from '../canvas/paint-timeline.ts';
 import { announce } from '../state/announcer.ts';
 import type { Timeline } from '../state/api.ts';
 import { formatCores, formatValue } from '../state/format.ts';
@@ -16,12 +16,14 @@ export interface TimelinePanelProps {
   selection: Span | undefined;
   isCpu: boolean;
   /** Undefined clears the brush. Without a handler there is no brush. */
+  compact?: boolean;
   onBrush?: (selection: Span | undefined) => void;
   /** Enter or double click on a brush. */
   onZoom?: () => void;
 }
 
 const HEIGHT = 104;
+const COMPACT_HEIGHT = 72;
 
 export function TimelinePanel({
   label,
@@ -29,6 +31,7 @@ export function TimelinePanel({
   window,
   selection,
   isCpu,
+  compact,
   onBrush,
   onZoom,
 }: TimelinePanelProps) {
@@ -42,7 +45,8 @@ export function TimelinePanel({
   const dark = isDark();
   const inUtc = utc.value;
   const timeline = load.data;
-  const size = { width, height: HEIGHT };
+  const height = compact ? COMPACT_HEIGHT : HEIGHT;
+  const size = { width, height };
   const shownSelection = drag ?? selection;
 
   useEffect(() => {
@@ -58,7 +62,7 @@ export function TimelinePanel({
     if (!element || !timeline) return;
     const ratio = devicePixelRatio;
     element.width = Math.round(width * ratio);
-    element.height = Math.round(HEIGHT * ratio);
+    element.height = Math.round(height * ratio);
     const context = element.getContext('2d')!;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     const lag = Math.max(0, timeline.completeness?.lagMs ?? 0);
@@ -133,7 +137,7 @@ export function TimelinePanel({
     <section class="panel timeline" aria-label={label}>
       <div
         ref={box}
-        class="timeline-box"
+        class={compact ? 'timeline-box timeline-compact' : 'timeline-box'}
         role="application"
         aria-roledescription="timeline"
         aria-label={`${label}, ${spanText(window, inUtc)}${selection ? `, selected ${spanText(selection, inUtc)}` : ''}`}
@@ -154,7 +158,7 @@ export function TimelinePanel({
           onPointerLeave={() => setPointer(undefined)}
           onDblClick={() => selection && onZoom?.()}
         />
-        <PanelState load={load} what="timeline" />
+        <PanelState load={load} what="timeline" quiet />
       </div>
       <div class="timeline-readout" aria-hidden="true">
         {readout}
@@ -165,12 +169,6 @@ export function TimelinePanel({
 
 function ordered(a: number, b: number): Span {
   return a < b ? { start: a, end: b } : { start: b, end: a };
-}
-
-/** Whole buckets, so that the brushed sum is the sum of what is drawn. */
-export function snapped({ start, end }: Span, stepMs: number): Span {
-  if (stepMs <= 0) return { start: Math.floor(start), end: Math.ceil(end) };
-  return { start: Math.floor(start / stepMs) * stepMs, end: Math.ceil(end / stepMs) * stepMs };
 }
 
 function bucketText(value: number, timeline: Timeline | undefined, isCpu: boolean): string {

@@ -1,7 +1,9 @@
-import { useMemo, useState } from 'preact/hooks';
+import type { RefObject } from 'preact';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { colorNames } from '../canvas/palette.ts';
 import { VirtualRows } from '../parts/virtual-rows.tsx';
 import { formatChange, formatShare, formatValue, signed } from '../state/format.ts';
+import { shortenName } from '../state/frame-name.ts';
 import { navigate, view } from '../state/navigation.ts';
 import { matched, selectedRow, shaped, sideFactors, tableAnswer } from '../state/profile-model.ts';
 import { actionOf } from '../state/shortcuts.ts';
@@ -13,6 +15,9 @@ import { openSandwich, runAction, select } from './actions.ts';
 import { palette } from './frame-paint.ts';
 
 const ROW_HEIGHT = 24;
+/** Of the 12-pixel monospace font, and what swatch and padding take. */
+const CHAR_WIDTH = 7.25;
+const SWATCH_ROOM = 34;
 
 interface Column {
   sort: SortColumn;
@@ -62,6 +67,8 @@ function Table({ current, answer }: { current: Shaped; answer: TableAnswer }) {
   );
   const colors = useMemo(() => colorNames(current.tree, colour), [current.tree, colour]);
   const [active, setActive] = useState(0);
+  const grid = useRef<HTMLDivElement>(null);
+  const nameColumns = useNameColumns(grid, isDiff ? 308 : 264);
   const row = Math.min(active, Math.max(0, order.length - 1));
   const selectedName = selectedRow.value > 0 ? current.tree.nameOf[selectedRow.value] : -1;
 
@@ -93,6 +100,7 @@ function Table({ current, answer }: { current: Shaped; answer: TableAnswer }) {
   };
   return (
     <div
+      ref={grid}
       class={isDiff ? 'grid grid-diff scroller' : 'grid grid-top scroller'}
       role="grid"
       aria-label="Top functions"
@@ -129,7 +137,12 @@ function Table({ current, answer }: { current: Shaped; answer: TableAnswer }) {
               onClick={() => activate(i)}
               onDblClick={() => openSandwich(current.tree.names[name])}
             >
-              <NameCell current={current} name={name} color={palette.value.fills[colors[name]]} />
+              <NameCell
+                current={current}
+                name={name}
+                color={palette.value.fills[colors[name]]}
+                columns={nameColumns}
+              />
               {isDiff ? (
                 <DiffCells current={current} answer={answer} factors={factors} name={name} />
               ) : (
@@ -166,13 +179,34 @@ function HeadCell({ column, sort, ascending }: { column: Column; sort: SortColum
   );
 }
 
-function NameCell({ current, name, color }: { current: Shaped; name: number; color: string }) {
+/** How many characters of a name fit beside the numbers' columns, which are `taken` pixels wide. */
+function useNameColumns(grid: RefObject<HTMLDivElement | null>, taken: number): number {
+  const [columns, setColumns] = useState(30);
+  useLayoutEffect(() => {
+    const observer = new ResizeObserver(([entry]) => {
+      const room = entry.contentRect.width - taken - SWATCH_ROOM;
+      setColumns(Math.max(4, Math.floor(room / CHAR_WIDTH)));
+    });
+    observer.observe(grid.current!);
+    return () => observer.disconnect();
+  }, [taken]);
+  return columns;
+}
+
+interface NameCellProps {
+  current: Shaped;
+  name: number;
+  color: string;
+  columns: number;
+}
+
+function NameCell({ current, name, color, columns }: NameCellProps) {
   const text = current.tree.names[name] || '(anonymous)';
   const module = current.tree.modules[current.tree.moduleOf[name]];
   return (
-    <div role="rowheader" class="cell-name" title={module ? `${text}\n${module}` : text}>
+    <div role="rowheader" class="cell-name" aria-label={text} title={module ? `${text}\n${module}` : text}>
       <span class="swatch" style={{ backgroundColor: color }} aria-hidden="true" />
-      <span class="mono cell-text">{text}</span>
+      <span class="mono cell-text">{shortenName(text, columns)}</span>
     </div>
   );
 }

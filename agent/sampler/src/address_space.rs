@@ -9,7 +9,11 @@ const MAX_MAPPINGS: usize = 8192;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Backing {
     /// A file, known by (major, minor) device and inode; the path is as the process sees it.
-    File { device: (u32, u32), inode: u64, path: Arc<str> },
+    File {
+        device: (u32, u32),
+        inode: u64,
+        path: Arc<str>,
+    },
     Vdso,
     /// Memory without a file on disk: code made at run time.
     Anonymous,
@@ -141,7 +145,9 @@ mod tests {
                 let end = start + 1 + random.below(64 - start - 1).min(20);
                 let offset = random.below(4) * 100;
                 space.insert(file(start, end, offset, inode));
-                (start..end).for_each(|at| model[at as usize] = Some((inode, if inode == 0 { 0 } else { offset + at - start })));
+                (start..end).for_each(|at| {
+                    model[at as usize] = Some((inode, if inode == 0 { 0 } else { offset + at - start }))
+                });
             }
             let mut seen = vec![None; 64];
             for m in space.mappings() {

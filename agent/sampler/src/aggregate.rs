@@ -135,7 +135,8 @@ mod tests {
             let (stack, _) = samples.stack(&frames(address));
             samples.add(serial, &names[name], stack);
         }
-        let found: Vec<_> = samples.by_process().iter().map(|(key, count)| (key.process, key.thread_name, key.stack, *count)).collect();
+        let found: Vec<_> =
+            samples.by_process().iter().map(|(key, count)| (key.process, key.thread_name, key.stack, *count)).collect();
         assert_eq!(found, [(1, 0, 0, 2), (1, 0, 1, 1), (1, 1, 0, 1), (2, 0, 0, 1)]);
         assert_eq!(samples.stack(&frames(11)), (1, false));
         assert_eq!(samples.frames_of(1), frames(11));

@@ -66,7 +66,8 @@ fn cgroup2_mount_point(line: &str) -> Option<&str> {
 
 /// The path in the text of /proc/PID/cgroup that says most: one with a container, else the unified one, else any.
 pub fn path_of_process(text: &str) -> Option<&str> {
-    let paths = || text.lines().filter_map(|line| line.splitn(3, ':').nth(2)).filter(|path| *path != "/" && !path.is_empty());
+    let paths =
+        || text.lines().filter_map(|line| line.splitn(3, ':').nth(2)).filter(|path| *path != "/" && !path.is_empty());
     let unified = || text.lines().find_map(|line| line.strip_prefix("0::")).filter(|path| *path != "/");
     paths().find(|path| container_id(path).is_some()).or_else(unified).or_else(|| paths().next())
 }

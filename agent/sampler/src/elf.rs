@@ -294,7 +294,11 @@ mod tests {
         for _ in 0..3000 {
             let mut changed = vec![];
             for _ in 0..1 + random.below(6) {
-                let at = if random.below(2) == 0 { random.below(1024) as usize } else { headers + random.below(tail as u64) as usize };
+                let at = if random.below(2) == 0 {
+                    random.below(1024) as usize
+                } else {
+                    headers + random.below(tail as u64) as usize
+                };
                 changed.push((at, original[at]));
                 original[at] = [0, 1, 0x7f, 0xff, random.next() as u8][random.below(5) as usize];
             }

@@ -11,13 +11,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// DWARF beyond this is not read: its index would take more memory than the sampler may use.
-const MAX_DEBUG_BYTES: u64 = 48 << 20;
+const MAX_DEBUG_BYTES: u64 = 24 << 20;
 /// Compressed DWARF is inflated into memory.
 const MAX_COMPRESSED_BYTES: u64 = 2 << 20;
 /// A larger symbol table is not read.
-const MAX_SYMTAB_BYTES: u64 = 48 << 20;
+const MAX_SYMTAB_BYTES: u64 = 24 << 20;
 /// Estimated memory of the files that stay loaded between batches.
-const LOADED_LIMIT: u64 = 12 << 20;
+const LOADED_LIMIT: u64 = 8 << 20;
 /// A longer name is cut.
 const MAX_NAME_BYTES: usize = 2048;
 
@@ -36,7 +36,8 @@ pub struct ElfNames {
 
 impl ElfNames {
     pub fn new() -> ElfNames {
-        let symbolizer = Symbolizer::builder().enable_auto_reload(false).set_debug_dirs(Some(Vec::<PathBuf>::new())).build();
+        let symbolizer =
+            Symbolizer::builder().enable_auto_reload(false).set_debug_dirs(Some(Vec::<PathBuf>::new())).build();
         ElfNames { symbolizer, loaded: Vec::new(), strings: HashSet::new() }
     }
 
@@ -60,8 +61,12 @@ impl ElfNames {
         let full = if debug_syms && elf.symtab_bytes > 0 { look_up(false) } else { vec![] };
         let strings = &mut self.strings;
         // A symbol without a size would claim everything after it, even what is no code.
-        let is_code = |address: u64| elf.segments.iter().any(|segment| address.wrapping_sub(segment.address) < segment.memory_bytes);
-        let name = |(at, &address): (usize, &u64)| to_symbol(found.get(at).filter(|_| is_code(address))?, full.get(at), strings);
+        let is_code = |address: u64| {
+            elf.segments.iter().any(|segment| address.wrapping_sub(segment.address) < segment.memory_bytes)
+        };
+        let name = |(at, &address): (usize, &u64)| {
+            to_symbol(found.get(at).filter(|_| is_code(address))?, full.get(at), strings)
+        };
         addresses.iter().enumerate().map(name).collect()
     }
 

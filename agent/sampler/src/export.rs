@@ -27,7 +27,15 @@ pub struct Exported {
 
 /// Encodes `samples` with the names known to `names`.
 pub fn export(samples: &Samples, names: &Table, kernel_build_id: Option<&str>, times: ProfileTimes) -> Exported {
-    let mut writer = Writer { samples, names, kernel_build_id, times, export: Export::new(), count: 0, done: Exported { chunks: vec![], named_locations: 0 } };
+    let mut writer = Writer {
+        samples,
+        names,
+        kernel_build_id,
+        times,
+        export: Export::new(),
+        count: 0,
+        done: Exported { chunks: vec![], named_locations: 0 },
+    };
     let all = samples.by_process();
     for process in all.chunk_by(|(a, _), (b, _)| a.process == b.process) {
         writer.process(process);
@@ -89,14 +97,16 @@ impl Writer<'_> {
         }
         let lines = self.names.get(frame).unwrap_or(&[]);
         self.done.named_locations += u64::from(!lines.is_empty());
-        let lines = lines.iter().map(|Line { function, file, line }| (&**function, file.as_deref().unwrap_or(""), *line));
+        let lines =
+            lines.iter().map(|Line { function, file, line }| (&**function, file.as_deref().unwrap_or(""), *line));
         let module = self.samples.module(frame.module);
         let dictionary = &mut self.export.dictionary;
         match frame.module {
             TRUNCATED => dictionary.location(key, 0, 0, [("[truncated]", "", 0)].into_iter(), "native"),
             KERNEL if frame.address == 0 => dictionary.location(key, 0, 0, [("[kernel]", "", 0)].into_iter(), "kernel"),
             KERNEL => {
-                let (mapping, address) = kernel_place(dictionary, self.names.kernel_text, self.kernel_build_id, frame.address);
+                let (mapping, address) =
+                    kernel_place(dictionary, self.names.kernel_text, self.kernel_build_id, frame.address);
                 dictionary.location(key, mapping, address, lines, "kernel")
             }
             id => {
@@ -150,7 +160,12 @@ fn mapping_of(dictionary: &mut Dictionary, id: ModuleId, module: &Module, addres
 }
 
 /// Kernel text moves with every boot, so its addresses are told from its start; those of kernel modules stay as they are.
-fn kernel_place(dictionary: &mut Dictionary, text: Option<KernelText>, build_id: Option<&str>, address: u64) -> (u32, u64) {
+fn kernel_place(
+    dictionary: &mut Dictionary,
+    text: Option<KernelText>,
+    build_id: Option<&str>,
+    address: u64,
+) -> (u32, u64) {
     let Some(text) = text.filter(|text| (text.start..text.end).contains(&address)) else { return (0, address) };
     let build_id = build_id.map(|id| ("process.executable.build_id.gnu", id));
     let limit = text.end - text.start;

@@ -17,7 +17,8 @@ fn writes_each_kind_of_frame() {
     let mut samples = Samples::default();
     samples.hold(&jit);
     let frame = |module, address| Frame { module, address };
-    let frames = [frame(KERNEL, 0x5010), frame(KERNEL, 0x9000), frame(jit.id, 7), frame(UNKNOWN, 8), frame(TRUNCATED, 0)];
+    let frames =
+        [frame(KERNEL, 0x5010), frame(KERNEL, 0x9000), frame(jit.id, 7), frame(UNKNOWN, 8), frame(TRUNCATED, 0)];
     let (stack, _) = samples.stack(&frames);
     samples.describe(4, description(4));
     samples.add(4, &"main".into(), stack);
@@ -28,8 +29,15 @@ fn writes_each_kind_of_frame() {
     assert_eq!(process.attributes["process.executable.name"], "program-4");
     assert_eq!(process.attributes["cgroup.path"], "/a");
     assert!(!process.attributes.contains_key("container.id"));
-    let found: Vec<_> = process.samples[0].stack.iter().map(|l| (l.frame_type.as_str(), l.mapping_file.as_str(), l.address)).collect();
-    let expected = [("kernel", "[kernel.kallsyms]", 0x10), ("kernel", "", 0x9000), ("jit", "", 7), ("native", "", 8), ("native", "", 0)];
+    let found: Vec<_> =
+        process.samples[0].stack.iter().map(|l| (l.frame_type.as_str(), l.mapping_file.as_str(), l.address)).collect();
+    let expected = [
+        ("kernel", "[kernel.kallsyms]", 0x10),
+        ("kernel", "", 0x9000),
+        ("jit", "", 7),
+        ("native", "", 8),
+        ("native", "", 0),
+    ];
     assert_eq!(found, expected);
     assert_eq!(process.samples[0].functions(), ["[truncated]"]);
     assert_eq!(process.samples[0].stack[0].mapping_attributes["process.executable.build_id.gnu"], "beef");
@@ -42,7 +50,9 @@ fn a_large_window_is_split_without_losing_a_sample() {
     for serial in 1..=5u64 {
         samples.describe(serial, description(serial as u32));
         for number in 0..600u64 {
-            let frames: Vec<_> = (0..200).map(|depth| Frame { module: UNKNOWN, address: (serial * 600 + number) * 1000 + depth }).collect();
+            let frames: Vec<_> = (0..200)
+                .map(|depth| Frame { module: UNKNOWN, address: (serial * 600 + number) * 1000 + depth })
+                .collect();
             let (stack, _) = samples.stack(&frames);
             (0..1 + number % 3).for_each(|_| samples.add(serial, &"t".into(), stack));
             expected += 1 + number % 3;
@@ -51,7 +61,9 @@ fn a_large_window_is_split_without_losing_a_sample() {
     let exported = export(&samples, &Table::default(), None, TIMES);
     assert!(exported.chunks.len() > 2);
     assert!(exported.chunks.iter().all(|chunk| chunk.bytes.len() < 4 << 20));
-    let values = |chunk: &Chunk| -> u64 { decode(&chunk.bytes).iter().flat_map(|process| &process.samples).map(|sample| sample.value).sum() };
+    let values = |chunk: &Chunk| -> u64 {
+        decode(&chunk.bytes).iter().flat_map(|process| &process.samples).map(|sample| sample.value).sum()
+    };
     assert!(exported.chunks.iter().all(|chunk| values(chunk) == chunk.samples));
     assert_eq!(exported.chunks.iter().map(|chunk| chunk.samples).sum::<u64>(), expected);
 }

@@ -223,6 +223,9 @@ impl Wait {
     pub fn closed(fd: RawFd) -> Wait {
         Wait { raw: libc::pollfd { fd, events: 0, revents: 0 } }
     }
+    pub fn fd(&self) -> RawFd {
+        self.raw.fd
+    }
     /// Readable, or at its end.
     pub fn is_ready(&self) -> bool {
         self.raw.revents != 0
@@ -343,7 +346,8 @@ pub fn vdso_file() -> io::Result<File> {
             let (from, to) = range.split_once('-')?;
             (usize::from_str_radix(from, 16).ok()? == start).then(|| usize::from_str_radix(to, 16).ok())?
         });
-        let end = end.filter(|&end| start != 0 && end > start && end - start <= LIMIT).ok_or(io::ErrorKind::NotFound)?;
+        let end =
+            end.filter(|&end| start != 0 && end > start && end - start <= LIMIT).ok_or(io::ErrorKind::NotFound)?;
         let fd = libc::memfd_create(c"vdso".as_ptr(), libc::MFD_CLOEXEC);
         let file = File::from(OwnedFd::from_raw_fd(check(fd as libc::c_long)? as RawFd));
         let image = std::slice::from_raw_parts(start as *const u8, end - start);

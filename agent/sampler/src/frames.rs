@@ -4,9 +4,9 @@
 //! profiles, but never samples still in the rings.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::Arc;
 use std::thread::JoinHandle;
 
 /// Profiles waiting for the supervisor; beyond it further ones are dropped.

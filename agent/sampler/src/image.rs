@@ -34,8 +34,15 @@ pub struct Image {
 impl Image {
     /// Resolves `space`. `pids` are processes through which its files may be opened; `jit` keeps its run-time code module
     /// between images; `previous` lends its unwinder when only run-time code has changed.
-    pub fn build(space: &AddressSpace, pids: &[u32], modules: &mut Modules, jit: &mut Option<Arc<Module>>, previous: Option<Image>) -> Image {
-        let ranges: Vec<_> = space.mappings().iter().filter_map(|mapping| resolve(mapping, pids, modules, jit)).collect();
+    pub fn build(
+        space: &AddressSpace,
+        pids: &[u32],
+        modules: &mut Modules,
+        jit: &mut Option<Arc<Module>>,
+        previous: Option<Image>,
+    ) -> Image {
+        let ranges: Vec<_> =
+            space.mappings().iter().filter_map(|mapping| resolve(mapping, pids, modules, jit)).collect();
         let unwinder = match previous {
             Some(previous) if same_files(&previous.ranges, &ranges) => previous.unwinder,
             _ => unwinder_of(&ranges),
@@ -57,7 +64,12 @@ impl Image {
     }
 }
 
-fn resolve(mapping: &Mapping, pids: &[u32], modules: &mut Modules, jit: &mut Option<Arc<Module>>) -> Option<ExecutableRange> {
+fn resolve(
+    mapping: &Mapping,
+    pids: &[u32],
+    modules: &mut Modules,
+    jit: &mut Option<Arc<Module>>,
+) -> Option<ExecutableRange> {
     let module = match &mapping.backing {
         Backing::File { device, inode, path } => modules.of_file(pids, mapping, *device, *inode, path)?,
         Backing::Vdso => modules.vdso()?,

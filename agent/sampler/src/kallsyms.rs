@@ -28,7 +28,10 @@ impl KernelSymbols {
         let mut found: Vec<(u64, u32, u16)> = Vec::new();
         let mut reader = BufReader::with_capacity(64 << 10, file);
         let mut line = String::new();
-        while { line.clear(); reader.read_line(&mut line).is_ok_and(|bytes| bytes > 0) } {
+        while {
+            line.clear();
+            reader.read_line(&mut line).is_ok_and(|bytes| bytes > 0)
+        } {
             let Some((address, kind, name)) = parse_line(line.trim_end()) else { continue };
             match name {
                 "_stext" => symbols.text_start = Some(address),

@@ -45,7 +45,13 @@ impl Deref for SectionBytes {
 
 pub enum ModuleKind {
     /// An ELF file and its unwind sections.
-    Elf { file: File, elf: Elf, eh_frame: Option<SectionBytes>, eh_frame_hdr: Option<SectionBytes>, debug_frame: Option<SectionBytes> },
+    Elf {
+        file: File,
+        elf: Box<Elf>,
+        eh_frame: Option<SectionBytes>,
+        eh_frame_hdr: Option<SectionBytes>,
+        debug_frame: Option<SectionBytes>,
+    },
     /// A mapped file that could not be opened or is no ELF file: addresses in it are file offsets.
     Opaque,
     /// Code made at run time by one process, named by its perf map.
@@ -69,7 +75,9 @@ pub struct Module {
 impl Module {
     fn sections(&self) -> impl Iterator<Item = &SectionBytes> {
         let sections = match &self.kind {
-            ModuleKind::Elf { eh_frame, eh_frame_hdr, debug_frame, .. } => [eh_frame.as_ref(), eh_frame_hdr.as_ref(), debug_frame.as_ref()],
+            ModuleKind::Elf { eh_frame, eh_frame_hdr, debug_frame, .. } => {
+                [eh_frame.as_ref(), eh_frame_hdr.as_ref(), debug_frame.as_ref()]
+            }
             _ => [None; 3],
         };
         sections.into_iter().flatten()
@@ -125,7 +133,14 @@ impl Modules {
     }
 
     /// The module behind a file mapping of `pid`. `None` when the table is full.
-    pub fn of_file(&mut self, pids: &[u32], mapping: &Mapping, device: (u32, u32), inode: u64, path: &Arc<str>) -> Option<Arc<Module>> {
+    pub fn of_file(
+        &mut self,
+        pids: &[u32],
+        mapping: &Mapping,
+        device: (u32, u32),
+        inode: u64,
+        path: &Arc<str>,
+    ) -> Option<Arc<Module>> {
         let key = FileKey { device, inode };
         if let Some(&id) = self.by_file.get(&key) {
             let entry = self.entries.get_mut(&id)?;
@@ -166,7 +181,13 @@ impl Modules {
         self.add("[jit]".into(), None, ModuleKind::Jit { pid, namespaced_pid }, None)
     }
 
-    fn add(&mut self, path: Arc<str>, build_id: Option<BuildId>, kind: ModuleKind, retry_at: Option<u64>) -> Arc<Module> {
+    fn add(
+        &mut self,
+        path: Arc<str>,
+        build_id: Option<BuildId>,
+        kind: ModuleKind,
+        retry_at: Option<u64>,
+    ) -> Arc<Module> {
         let id = self.next_id;
         self.next_id += 1;
         let module = Arc::new(Module { id, path, build_id, kind });
@@ -179,17 +200,22 @@ impl Modules {
         let build_id = identify(&elf, &file);
         let bytes = file.metadata().map_or(0, |metadata| metadata.size());
         let build_key = build_id.as_ref().map(|id| (id.value.clone(), bytes));
-        if let Some(&id) = build_key.as_ref().and_then(|key| self.by_build_id.get(key)) {
-            if let Some(module) = self.get(id) {
-                return module.clone();
-            }
+        let same_build = build_key.as_ref().and_then(|key| self.by_build_id.get(key).copied());
+        if let Some(module) = same_build.and_then(|id| self.get(id)) {
+            return module.clone();
         }
         let map = |section: Option<Section>| section.and_then(|section| map_section(&file, bytes, section));
         let eh_frame_hdr = map(elf.eh_frame_hdr);
         let fits = |section: &Section| eh_frame_hdr.is_some() || section.bytes <= MAX_UNINDEXED_BYTES;
         let eh_frame = map(elf.eh_frame.filter(fits));
-        let debug_frame = map(elf.debug_frame.filter(|section| eh_frame.is_none() && section.bytes <= MAX_UNINDEXED_BYTES));
-        let module = self.add(path.clone(), build_id, ModuleKind::Elf { file, elf, eh_frame, eh_frame_hdr, debug_frame }, None);
+        let debug_frame =
+            map(elf.debug_frame.filter(|section| eh_frame.is_none() && section.bytes <= MAX_UNINDEXED_BYTES));
+        let module = self.add(
+            path.clone(),
+            build_id,
+            ModuleKind::Elf { file, elf: Box::new(elf), eh_frame, eh_frame_hdr, debug_frame },
+            None,
+        );
         self.by_build_id.extend(build_key.map(|key| (key, module.id)));
         module
     }

@@ -84,7 +84,8 @@ impl Table {
         let window = self.window;
         for keep_windows in [30, 6, 1] {
             if self.entries.len() > MAX_NAMES {
-                let keep = |entry: &Entry| matches!(entry.state, State::Pending) || entry.seen_window + keep_windows >= window;
+                let keep =
+                    |entry: &Entry| matches!(entry.state, State::Pending) || entry.seen_window + keep_windows >= window;
                 self.entries.retain(|_, entry| keep(entry));
             }
         }
@@ -108,7 +109,8 @@ impl Table {
         if self.pending >= MAX_PENDING {
             return;
         }
-        let entry = self.entries.entry(frame).or_insert(Entry { state: State::Pending, asked_window: 0, seen_window: window });
+        let entry =
+            self.entries.entry(frame).or_insert(Entry { state: State::Pending, asked_window: 0, seen_window: window });
         entry.asked_window = window;
         self.pending += 1;
         let order = &mut self.order;
@@ -346,7 +348,8 @@ mod tests {
         (0..300).chain(0..300).for_each(|address| table.want(frame(KERNEL, address), None));
         table.want(frame(9, 1), None);
         assert_eq!(table.pending(), 301);
-        let sizes: Vec<_> = std::iter::from_fn(|| table.take_batch()).map(|(id, batch)| (id, batch.addresses.len())).collect();
+        let sizes: Vec<_> =
+            std::iter::from_fn(|| table.take_batch()).map(|(id, batch)| (id, batch.addresses.len())).collect();
         assert_eq!(sizes, [(KERNEL, 128), (9, 1), (KERNEL, 128), (KERNEL, 44)]);
         table.store(9, &[1], vec![None]);
         assert_eq!((table.pending(), table.get(&frame(9, 1))), (300, None));

@@ -1,7 +1,8 @@
 use super::*;
 use crate::otlp_decode::{Line, decode};
 
-const TIMES: ProfileTimes = ProfileTimes { start: 1_700_000_000_000_000_000, duration: 10_000_000_000, period: 52_631_578 };
+const TIMES: ProfileTimes =
+    ProfileTimes { start: 1_700_000_000_000_000_000, duration: 10_000_000_000, period: 52_631_578 };
 
 fn export() -> Vec<u8> {
     let mut export = Export::new();
@@ -36,7 +37,10 @@ fn export() -> Vec<u8> {
 #[test]
 fn what_is_written_is_read_back() {
     let [process] = decode(&export()).try_into().unwrap();
-    assert_eq!((process.attributes["process.pid"].as_str(), process.attributes["container.id"].as_str()), ("42", "abc"));
+    assert_eq!(
+        (process.attributes["process.pid"].as_str(), process.attributes["container.id"].as_str()),
+        ("42", "abc")
+    );
     assert_eq!(process.sample_type, ("samples".into(), "count".into()));
     assert_eq!(process.period_type, ("cpu".into(), "nanoseconds".into()));
     assert_eq!((process.start, process.duration, process.period), (TIMES.start, TIMES.duration, TIMES.period));

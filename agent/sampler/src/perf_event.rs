@@ -83,7 +83,8 @@ impl EventOptions {
     fn attr(&self) -> [u8; ATTR_BYTES] {
         let mut sample_type = SAMPLE_IP | SAMPLE_TID | SAMPLE_TIME | SAMPLE_CPU | SAMPLE_PERIOD;
         sample_type |= SAMPLE_REGS_USER | SAMPLE_STACK_USER;
-        let mut flags = FLAG_DISABLED | FLAG_EXCLUDE_HV | FLAG_EXCLUDE_IDLE | FLAG_MMAP | FLAG_COMM | FLAG_FREQ | FLAG_TASK;
+        let mut flags =
+            FLAG_DISABLED | FLAG_EXCLUDE_HV | FLAG_EXCLUDE_IDLE | FLAG_MMAP | FLAG_COMM | FLAG_FREQ | FLAG_TASK;
         flags |= FLAG_WATERMARK | FLAG_SAMPLE_ID_ALL | FLAG_MMAP2 | FLAG_COMM_EXEC | FLAG_USE_CLOCKID;
         if self.kernel_chain {
             sample_type |= SAMPLE_CALLCHAIN;

@@ -138,7 +138,8 @@ fn readable(name: &str) -> Line {
 
 /// Splits `text:line:column` or `text:line`; line 0 when there is none.
 fn split_position(text: &str) -> (&str, u32) {
-    let number = |text: &str| text.rsplit_once(':').and_then(|(head, tail)| Some((head.len(), tail.parse::<u32>().ok()?)));
+    let number =
+        |text: &str| text.rsplit_once(':').and_then(|(head, tail)| Some((head.len(), tail.parse::<u32>().ok()?)));
     let Some((end, last)) = number(text) else { return (text, 0) };
     match number(&text[..end]) {
         Some((end, line)) => (&text[..end], line),

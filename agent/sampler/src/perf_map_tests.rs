@@ -22,9 +22,11 @@ fn cleans_the_names_of_v8() {
 }
 
 fn map_of(text: &[u8]) -> PerfMap {
-    let path = std::env::temp_dir().join(format!("cinderblock-{}-{:?}.map", std::process::id(), std::thread::current().id()));
+    let path =
+        std::env::temp_dir().join(format!("cinderblock-{}-{:?}.map", std::process::id(), std::thread::current().id()));
     std::fs::write(&path, text).unwrap();
-    let mut map = PerfMap { file: File::options().read(true).append(true).open(&path).unwrap(), read_bytes: 0, entries: vec![] };
+    let mut map =
+        PerfMap { file: File::options().read(true).append(true).open(&path).unwrap(), read_bytes: 0, entries: vec![] };
     std::fs::remove_file(&path).unwrap();
     map.refresh();
     map
@@ -53,7 +55,14 @@ fn later_lines_win_and_growth_is_read_once_complete() {
 fn hostile_lines_are_skipped() {
     let long = [b"4000 10 ".as_slice(), &vec![b'x'; 200_000], b"\n"].concat();
     let lines: [&[u8]; 8] = [
-        b"\n", b"zz 10 a\n", b"10\n", b"10 0 empty\n", b"ffffffffffffffff 10 wraps\n", b"10 10 \n", &long, b"5000 10 \xff\xfe\n",
+        b"\n",
+        b"zz 10 a\n",
+        b"10\n",
+        b"10 0 empty\n",
+        b"ffffffffffffffff 10 wraps\n",
+        b"10 10 \n",
+        &long,
+        b"5000 10 \xff\xfe\n",
     ];
     let map = map_of(&lines.concat());
     assert_eq!(name(&map, 0x4000).map(|name| name.len()), Some(MAX_NAME_BYTES));
@@ -66,7 +75,8 @@ fn arbitrary_bytes_never_panic() {
     let mut random = Random::from_environment();
     let alphabet = b"0123456789abcdefx \n:/JS*~\xff";
     for _ in 0..5000 {
-        let text: Vec<u8> = (0..random.below(200)).map(|_| alphabet[random.below(alphabet.len() as u64) as usize]).collect();
+        let text: Vec<u8> =
+            (0..random.below(200)).map(|_| alphabet[random.below(alphabet.len() as u64) as usize]).collect();
         let (mut entries, end) = parse(text.as_slice(), 0);
         assert!(end <= text.len() as u64);
         normalise(&mut entries);

@@ -34,7 +34,12 @@ pub fn parse_maps_line(line: &str) -> Option<Mapping> {
     let hex = |digits: &str| u64::from_str_radix(digits, 16).ok();
     let device = (hex(major)? as u32, hex(minor)? as u32);
     let (start, end) = (hex(start)?, hex(end)?);
-    (start < end).then_some(Mapping { start, end, file_offset: hex(offset)?, backing: Backing::of(path, device, inode) })
+    (start < end).then_some(Mapping {
+        start,
+        end,
+        file_offset: hex(offset)?,
+        backing: Backing::of(path, device, inode),
+    })
 }
 
 /// Ids of all processes.
@@ -95,7 +100,8 @@ mod tests {
         assert_eq!(mapping.backing, Backing::File { device: (0xfe, 1), inode: 77, path: "/usr/lib/a b.so".into() });
         assert_eq!(parse_maps_line("10-20 rwxp 0 00:00 0 ").unwrap().backing, Backing::Anonymous);
         assert_eq!(parse_maps_line("10-20 r-xp 0 00:00 0    [vdso]").unwrap().backing, Backing::Vdso);
-        for broken in ["", "10-20 r--p 0 00:00 0", "20-10 r-xp 0 00:00 0", "x-y r-xp 0 00:00 0", "10-20 r-xp 0 0000 0"] {
+        for broken in ["", "10-20 r--p 0 00:00 0", "20-10 r-xp 0 00:00 0", "x-y r-xp 0 00:00 0", "10-20 r-xp 0 0000 0"]
+        {
             assert_eq!(parse_maps_line(broken), None, "{broken}");
         }
     }

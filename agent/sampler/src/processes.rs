@@ -111,6 +111,9 @@ impl Processes {
         if is_thread || self.by_pid.get(&pid).is_some_and(|known| known.synced_at > time) {
             return;
         }
+        if self.by_pid.len() >= MAX_PROCESSES {
+            self.sweep(time);
+        }
         let serial = self.take_serial();
         let mut child = Process { parent_pid, synced_at: time, ..Process::empty(serial, pid) };
         if let Some(parent) = self.by_pid.get(&parent_pid) {
@@ -134,8 +137,16 @@ impl Processes {
         if exec {
             let serial = self.take_serial();
             let Some(process) = self.by_pid.get_mut(&pid) else { return };
-            let (name, parent_pid, cgroup_file) = (process.name.clone(), process.parent_pid, process.cgroup_file.take());
-            *process = Process { name, parent_pid, cgroup_file, space_known: true, synced_at: time, ..Process::empty(serial, pid) };
+            let (name, parent_pid, cgroup_file) =
+                (process.name.clone(), process.parent_pid, process.cgroup_file.take());
+            *process = Process {
+                name,
+                parent_pid,
+                cgroup_file,
+                space_known: true,
+                synced_at: time,
+                ..Process::empty(serial, pid)
+            };
         }
     }
 
@@ -147,7 +158,9 @@ impl Processes {
     }
 
     pub fn mapped(&mut self, time: u64, record: &Mapped<'_>) {
-        let Some(process) = self.by_pid.get_mut(&record.pid).filter(|process| process.synced_at <= time) else { return };
+        let Some(process) = self.by_pid.get_mut(&record.pid).filter(|process| process.synced_at <= time) else {
+            return;
+        };
         let Some(end) = record.start.checked_add(record.bytes) else { return };
         let path = String::from_utf8_lossy(record.path);
         let backing = Backing::of(&path, record.device, record.inode);
@@ -212,7 +225,7 @@ impl Processes {
             process.image = None;
             process.image_stale = true;
         }
-        if self.by_pid.len() > MAX_PROCESSES {
+        if self.by_pid.len() >= MAX_PROCESSES {
             let mut times: Vec<u64> = self.by_pid.values().map(|process| process.sampled_at).collect();
             let middle = times.len() / 2;
             let oldest_kept = *times.select_nth_unstable(middle).1;

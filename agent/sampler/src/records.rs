@@ -83,11 +83,29 @@ pub struct Mapped<'a> {
 pub enum Record<'a> {
     Sample(Sample<'a>),
     Mapped(Mapped<'a>),
-    Comm { pid: u32, tid: u32, exec: bool, name: &'a [u8] },
-    Fork { pid: u32, parent_pid: u32, tid: u32, parent_tid: u32 },
-    Exit { pid: u32, tid: u32 },
-    Cgroup { id: u64, path: &'a [u8] },
-    Lost { records: u64 },
+    Comm {
+        pid: u32,
+        tid: u32,
+        exec: bool,
+        name: &'a [u8],
+    },
+    Fork {
+        pid: u32,
+        parent_pid: u32,
+        tid: u32,
+        parent_tid: u32,
+    },
+    Exit {
+        pid: u32,
+        tid: u32,
+    },
+    Cgroup {
+        id: u64,
+        path: &'a [u8],
+    },
+    Lost {
+        records: u64,
+    },
     Throttled,
     /// A record kind that carries nothing of interest.
     Other,

@@ -29,7 +29,8 @@ impl Merge {
         }
         while let Some(Reverse((time, index))) = self.heap.pop() {
             consume(&mut sources[index], time);
-            self.heap.extend(sources[index].peek_time().filter(|&time| time < horizon).map(|time| Reverse((time, index))));
+            self.heap
+                .extend(sources[index].peek_time().filter(|&time| time < horizon).map(|time| Reverse((time, index))));
         }
     }
 }

@@ -26,8 +26,9 @@ const HORIZON_NS: u64 = 2_000_000;
 /// How long a closed window waits for names, and how long at the end of the sampler.
 const NAMES_WAIT_NS: u64 = 2_000_000_000;
 const LAST_NAMES_WAIT_NS: u64 = 300_000_000;
-/// Beyond this, memory that can be had again is given back.
-const SHED_BYTES: u64 = 36 << 20;
+/// Beyond this, memory that can be had again is given back; looked at this often.
+const SHED_BYTES: u64 = 34 << 20;
+const SHED_PAUSE_NS: u64 = 2_000_000_000;
 /// Open modules; each holds a file.
 const MAX_MODULES: u64 = 2048;
 
@@ -42,6 +43,7 @@ struct Sampler {
     /// Samples of the current window that were written early because it was full.
     written_early: u64,
     cpu_ns: u64,
+    next_memory_check: u64,
     wrapped: Vec<u8>,
 }
 
@@ -71,9 +73,11 @@ impl Sampler {
         for refused in rings.degradations(&options) {
             output.send(FrameKind::Log, status::log("warn", refused).as_bytes());
         }
-        let names = Names::start(options.symbols, options.symbol_cpu).map_err(|error| format!("cannot start a thread: {error}"))?;
+        let names = Names::start(options.symbols, options.symbol_cpu)
+            .map_err(|error| format!("cannot start a thread: {error}"))?;
         let max_modules = (ffi::raise_open_file_limit() / 2).clamp(64, MAX_MODULES) as usize;
-        let window = Window::first(Moment::now(options.clock_offset_ms), u64::from(options.window_seconds) * 1_000_000_000);
+        let window =
+            Window::first(Moment::now(options.clock_offset_ms), u64::from(options.window_seconds) * 1_000_000_000);
         let processes = Processes::scan(ffi::monotonic_ns());
         let writer = WindowWriter::new(output, options.frequency);
         let session = Session::new(&options, rings.layout(), names, processes, max_modules);
@@ -87,6 +91,7 @@ impl Sampler {
             writer,
             written_early: 0,
             cpu_ns: 0,
+            next_memory_check: 0,
             wrapped: Vec::new(),
         })
     }
@@ -102,16 +107,22 @@ impl Sampler {
             if asked_to_stop || waits[2].is_closed() || self.writer.output.is_closed() {
                 return;
             }
-            if waits[3..].iter().any(Wait::is_closed) {
-                // A CPU has gone offline: its descriptor would wake us without end.
-                self.rings.follow_hotplug();
-            }
             let window = self.window;
             self.drain(ffi::monotonic_ns().saturating_sub(HORIZON_NS));
-            if window != self.window && self.rings.follow_hotplug() > 0 {
-                self.writer.output.send(FrameKind::Log, status::log("info", "sampling a CPU that came online").as_bytes());
+            let ended: Vec<i32> = waits[3..].iter().filter(|wait| wait.is_closed()).map(Wait::fd).collect();
+            if window != self.window || !ended.is_empty() {
+                self.follow_hotplug(&ended);
             }
             self.write_closed();
+            self.shed_memory();
+        }
+    }
+
+    /// Follows CPUs that come and go. `ended` are rings that deliver no more and would wake us without end.
+    fn follow_hotplug(&mut self, ended: &[i32]) {
+        self.rings.rings.retain(|ring| !ended.contains(&ring.fd()));
+        if self.rings.follow_hotplug() > 0 {
+            self.writer.output.send(FrameKind::Log, status::log("info", "sampling a CPU that came online").as_bytes());
         }
     }
 
@@ -169,23 +180,28 @@ impl Sampler {
         self.session.processes.sweep(now.monotonic);
         self.session.modules.begin_window();
         self.session.names.begin_window();
-        if condition.rss_bytes > SHED_BYTES {
-            self.shed_memory();
-        }
     }
 
+    /// Pages of mapped files count as ours while they are mapped; they can be read again.
     fn shed_memory(&mut self) {
-        self.session.modules.release_pages();
-        self.session.names.shed_memory();
-        ffi::trim_allocator();
+        let now = ffi::monotonic_ns();
+        if now < self.next_memory_check {
+            return;
+        }
+        self.next_memory_check = now + SHED_PAUSE_NS;
+        if proc_files::own_resident_bytes() > SHED_BYTES {
+            self.session.modules.release_pages();
+            self.session.names.shed_memory();
+            ffi::trim_allocator();
+        }
     }
 
     /// Writes closed windows whose names are known or that have waited long enough.
     fn write_closed(&mut self) {
         let Some(table) = self.session.names.try_table() else { return };
         let now = ffi::monotonic_ns();
-        while let Some(closed) = self.closed.pop_front_if(|next| table.pending() == 0 || now >= next.deadline) {
-            self.writer.write_window(&table, closed);
+        while self.closed.front().is_some_and(|next| table.pending() == 0 || now >= next.deadline) {
+            self.closed.pop_front().into_iter().for_each(|closed| self.writer.write_window(&table, closed));
         }
     }
 

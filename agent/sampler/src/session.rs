@@ -50,7 +50,9 @@ impl Session {
             Some(Record::Sample(sample)) => self.sample(&sample),
             Some(Record::Mapped(mapped)) => self.processes.mapped(time, &mapped),
             Some(Record::Comm { pid, tid, exec, name }) => self.processes.renamed(time, pid, tid, name, exec),
-            Some(Record::Fork { pid, parent_pid, tid, parent_tid }) => self.processes.forked(time, pid, parent_pid, tid, parent_tid),
+            Some(Record::Fork { pid, parent_pid, tid, parent_tid }) => {
+                self.processes.forked(time, pid, parent_pid, tid, parent_tid)
+            }
             Some(Record::Exit { pid, tid }) => self.processes.exited(time, pid, tid),
             Some(Record::Cgroup { id, path }) => self.cgroups.insert(id, &String::from_utf8_lossy(path)),
             Some(Record::Lost { records }) => self.counters.lost += records,

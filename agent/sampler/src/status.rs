@@ -18,7 +18,8 @@ pub struct Condition {
 
 /// The first frame.
 pub fn hello(options: &Options) -> String {
-    let object = Object::new().string("version", env!("CARGO_PKG_VERSION")).integer("frequency", options.frequency.into());
+    let object =
+        Object::new().string("version", env!("CARGO_PKG_VERSION")).integer("frequency", options.frequency.into());
     let object = object.integer("windowMs", u64::from(options.window_seconds) * 1000);
     object.integer("pid", std::process::id().into()).string("engine", "perf").finish()
 }

@@ -53,7 +53,13 @@ impl StackWalker {
     }
 }
 
-fn walk_frames(cache: &mut Cache, image: &Image, registers: UserRegisters, stack: &[u8], frames: &mut Vec<Frame>) -> Outcome {
+fn walk_frames(
+    cache: &mut Cache,
+    image: &Image,
+    registers: UserRegisters,
+    stack: &[u8],
+    frames: &mut Vec<Frame>,
+) -> Outcome {
     let mut read_stack = |address: u64| read_word(stack, registers.sp, address).ok_or(());
     let mut native = native_registers(registers);
     let mut position = FrameAddress::from_instruction_pointer(registers.ip);
@@ -64,7 +70,9 @@ fn walk_frames(cache: &mut Cache, image: &Image, registers: UserRegisters, stack
             Ok(None) => return Outcome::Rooted,
             // The first instructions of a process (the dynamic loader's entry) have no unwind data, and start with a
             // frame pointer of zero.
-            Err(framehop::Error::FramepointerUnwindingMovedBackwards) if frame_pointer(&native) == 0 => return Outcome::Rooted,
+            Err(framehop::Error::FramepointerUnwindingMovedBackwards) if frame_pointer(&native) == 0 => {
+                return Outcome::Rooted;
+            }
             Err(_) => return Outcome::Truncated,
         };
         let Some(mut next) = FrameAddress::from_return_address(caller) else { return Outcome::Rooted };
@@ -72,7 +80,9 @@ fn walk_frames(cache: &mut Cache, image: &Image, registers: UserRegisters, stack
         if frame.module == UNKNOWN && depth == 0 {
             // A leaf without unwind data was taken for a function without a frame, as the small stubs of a linker are.
             // What lies on top of the stack is no code, so it is a function with a frame, like the built-ins of V8.
-            let Some((caller, resumed)) = step_by_frame_pointer(registers, &mut read_stack) else { return Outcome::Truncated };
+            let Some((caller, resumed)) = step_by_frame_pointer(registers, &mut read_stack) else {
+                return Outcome::Truncated;
+            };
             let Some(address) = FrameAddress::from_return_address(caller) else { return Outcome::Rooted };
             (next, native, frame) = (address, resumed, image.frame(address.address_for_lookup()));
         }
@@ -169,5 +179,48 @@ mod tests {
             assert_ne!(walker.walk(&image, registers, &stack, &mut frames), Outcome::Panicked);
             assert!(!frames.is_empty() && frames.len() <= MAX_FRAMES + 1);
         }
+    }
+
+    /// A copy of this executable whose unwind data is broken in a few places, mapped where the original is.
+    fn image_of_broken_copy(random: &mut Random, original: &[u8], path: &std::path::Path) -> (Image, u64) {
+        let elf = crate::elf::parse(&std::fs::File::open("/proc/self/exe").unwrap()).unwrap();
+        let mut bytes = original.to_vec();
+        for section in [elf.eh_frame.unwrap(), elf.eh_frame_hdr.unwrap()] {
+            for _ in 0..2000 {
+                let at = (section.file_offset + random.below(section.bytes)) as usize;
+                bytes[at] = random.next() as u8;
+            }
+        }
+        std::fs::write(path, bytes).unwrap();
+        let inode = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path).unwrap());
+        let backing = crate::address_space::Backing::of(path.to_str().unwrap(), (0, 0), inode);
+        let segment = elf.segments[0];
+        let (start, file_offset) = (0x5000_0000_0000 + segment.file_offset, segment.file_offset);
+        let mapping = crate::address_space::Mapping { start, end: start + segment.file_bytes, file_offset, backing };
+        let space = AddressSpace::new(vec![mapping]);
+        (Image::build(&space, &[std::process::id()], &mut Modules::new(4), &mut None, None), start)
+    }
+
+    #[test]
+    fn broken_unwind_data_never_escapes() {
+        let mut random = Random::from_environment();
+        let original = std::fs::read("/proc/self/exe").unwrap();
+        let path = std::env::temp_dir().join(format!("cinderblock-broken-{}", std::process::id()));
+        for _ in 0..6 {
+            let (image, start) = image_of_broken_copy(&mut random, &original, &path);
+            let mut walker = StackWalker::new();
+            let mut frames = vec![];
+            for _ in 0..20_000 {
+                let mut code = || start + random.below(original.len() as u64 / 2);
+                let ip = code();
+                let stack: Vec<u8> = (0..32).flat_map(|_| code().to_ne_bytes()).collect();
+                let sp = 0x7000_0000_0000;
+                frames.clear();
+                let registers = UserRegisters { ip, sp, fp: sp + random.below(256), link: 0 };
+                walker.walk(&image, registers, &stack, &mut frames);
+                assert!(!frames.is_empty() && frames.len() <= MAX_FRAMES + 2);
+            }
+        }
+        std::fs::remove_file(&path).unwrap();
     }
 }

@@ -37,7 +37,11 @@ pub struct WindowWriter {
 
 impl WindowWriter {
     pub fn new(output: FrameWriter, frequency: u32) -> WindowWriter {
-        WindowWriter { output, kernel_build_id: kallsyms::kernel_build_id(), period: 1_000_000_000 / u64::from(frequency) }
+        WindowWriter {
+            output,
+            kernel_build_id: kallsyms::kernel_build_id(),
+            period: 1_000_000_000 / u64::from(frequency),
+        }
     }
 
     pub fn write_window(&self, names: &Table, mut closed: Closed) {
@@ -56,7 +60,14 @@ impl WindowWriter {
     }
 
     /// Writes the profiles of `samples`; what does not fit into the output queue is counted as dropped.
-    pub fn write_samples(&self, names: &Table, samples: &Samples, start: u64, duration: u64, counters: &mut Counters) -> Written {
+    pub fn write_samples(
+        &self,
+        names: &Table,
+        samples: &Samples,
+        start: u64,
+        duration: u64,
+        counters: &mut Counters,
+    ) -> Written {
         let times = ProfileTimes { start, duration, period: self.period };
         let exported = export::export(samples, names, self.kernel_build_id.as_deref(), times);
         let mut kept = 0;

@@ -51,7 +51,8 @@ fn known_programs_have_their_known_profiles() {
     ];
     let programs: Vec<_> = variants.iter().map(|(name, flags, ..)| scratch.compile(name, flags)).collect();
     let sampler = Sampler::start(&[]);
-    let children: Vec<_> = variants.iter().zip(&programs).map(|((_, _, depth, _), path)| spawn(path, &["3.4", depth])).collect();
+    let children: Vec<_> =
+        variants.iter().zip(&programs).map(|((_, _, depth, _), path)| spawn(path, &["3.4", depth])).collect();
     let cpu_seconds: Vec<f64> = children.into_iter().map(|child| finish(child).trim().parse().unwrap()).collect();
     let profile = sampler.stop();
     assert_complete(&profile);
@@ -92,7 +93,9 @@ fn short_lived_processes_are_attributed() {
     let children = || profile.all_processes().filter(|process| process.attributes["process.parent_pid"] == parent);
     let user_leaves = || {
         let samples = children().flat_map(|process| &process.samples);
-        samples.filter_map(|sample| Some((sample.stack.iter().find(|location| location.frame_type == "native")?, sample.value)))
+        samples.filter_map(|sample| {
+            Some((sample.stack.iter().find(|location| location.frame_type == "native")?, sample.value))
+        })
     };
     let all: u64 = user_leaves().map(|(_, value)| value).sum();
     let attributed: u64 = user_leaves().filter(|(leaf, _)| leaf.mapping != 0).map(|(_, value)| value).sum();
@@ -116,9 +119,11 @@ fn a_deleted_program_keeps_its_names_lines_and_inlined_functions() {
     assert_complete(&profile);
     let source = include_str!("../testdata/ground_truth.c");
     let line_of = |text: &str| 1 + source.lines().position(|line| line.contains(text)).unwrap() as u64;
-    let process = profile.all_processes().find(|process| process.attributes["process.executable.name"] == "deleted-program");
+    let process =
+        profile.all_processes().find(|process| process.attributes["process.executable.name"] == "deleted-program");
     let process = process.expect("the program was sampled");
-    let has_inlined = |location: &&support::otlp_decode::Location| location.lines.iter().any(|line| line.function == "mix");
+    let has_inlined =
+        |location: &&support::otlp_decode::Location| location.lines.iter().any(|line| line.function == "mix");
     let inlined: Vec<_> = process.samples.iter().filter_map(|sample| sample.stack.iter().find(has_inlined)).collect();
     assert!(!inlined.is_empty());
     assert!(process.samples.iter().all(|sample| sample.thread_name == "deleted-program"));
@@ -146,7 +151,8 @@ fn a_stop_flushes_the_partial_window() {
         assert_eq!(profile.windows.len(), 1);
         assert_eq!((profile.hello["engine"].as_str(), profile.hello["windowMs"].as_str()), ("perf", "3600000"));
         assert!(profile.windows[0]["taken"] > 0 && profile.windows[0]["taken"] == profile.windows[0]["kept"]);
-        let process = profile.all_processes().find(|process| process.attributes["process.executable.name"] == "stop-program");
+        let process =
+            profile.all_processes().find(|process| process.attributes["process.executable.name"] == "stop-program");
         let process = process.expect("the program was sampled");
         assert!(process.duration < 60_000_000_000, "a partial window says how long it was");
         assert!(process.samples.iter().all(|sample| sample.functions().is_empty()), "no symbols were asked for");
@@ -169,7 +175,9 @@ fn only_the_wanted_process_and_no_kernel_frames() {
     assert_eq!(profile.total("kernelStacks"), 0);
     for process in profile.all_processes() {
         assert_eq!(process.attributes["process.pid"], pid);
-        let kernel = |sample: &support::otlp_decode::Sample| sample.stack.iter().any(|l| l.frame_type == "kernel" && l.address != 0);
+        let kernel = |sample: &support::otlp_decode::Sample| {
+            sample.stack.iter().any(|l| l.frame_type == "kernel" && l.address != 0)
+        };
         assert!(!process.samples.iter().any(kernel));
     }
 }
@@ -226,7 +234,8 @@ fn a_container_is_known_by_the_cgroup_of_the_sample() {
     finish(spawn(std::path::Path::new("/bin/sh"), &["-c", &script]));
     let profile = sampler.stop();
     std::fs::remove_dir(&group).unwrap();
-    let inside: Vec<_> = profile.all_processes().filter(|p| p.attributes["process.executable.name"] == "in-container").collect();
+    let inside: Vec<_> =
+        profile.all_processes().filter(|p| p.attributes["process.executable.name"] == "in-container").collect();
     assert!(!inside.is_empty());
     assert!(inside.iter().all(|process| process.attributes["container.id"] == id));
 }

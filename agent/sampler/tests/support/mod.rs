@@ -162,7 +162,10 @@ fn flat_json(text: &[u8]) -> HashMap<String, String> {
     let text = std::str::from_utf8(text).unwrap();
     let fields = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap();
     let clean = |part: &str| part.trim_matches('"').to_owned();
-    fields.split(',').map(|field| field.split_once(':').map(|(key, value)| (clean(key), clean(value))).unwrap()).collect()
+    fields
+        .split(',')
+        .map(|field| field.split_once(':').map(|(key, value)| (clean(key), clean(value))).unwrap())
+        .collect()
 }
 
 /// Runs a program to its end and returns what it printed.

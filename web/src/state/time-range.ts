@@ -97,9 +97,8 @@ function parseInstant(text: string, now: number, utc: boolean, sameDayAs?: numbe
   if (/^\d{13}$/.test(text)) return Number(text);
   const zone = utc ? 'Z' : '';
   if (/^\d{1,2}:\d{2}(:\d{2})?$/.test(text) && sameDayAs !== undefined) {
-    return toTime(
-      `${dayText(sameDayAs, utc)}T${text.padStart(text.length === 4 || text.length === 7 ? text.length + 1 : 0, '0')}${zone}`,
-    );
+    const time = text.indexOf(':') === 1 ? `0${text}` : text;
+    return toTime(`${dayText(sameDayAs, utc)}T${time}${zone}`);
   }
   const match = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?(Z|[+-]\d{2}:?\d{2})?$/.exec(
     text,

@@ -1,0 +1,20 @@
+import type { Completeness } from '../../core/query/completeness.ts';
+import { bytesText, counted, durationText } from '../quantity.ts';
+import { styled, type Terminal } from '../terminal.ts';
+
+/** How complete an answer is, in one line and one more per note, in the words of the API. */
+export function completenessText(completeness: Completeness, terminal: Pick<Terminal, 'color'>): string {
+  const { complete, blocksRead, bytesRead, missingBlocks, corruptBlocks, samples } = completeness;
+  const { samplesLost, lagMs, resolutionSeconds, notes } = completeness;
+  const facts = [
+    counted(samples, 'sample'),
+    `${counted(blocksRead, 'block')} read (${bytesText(bytesRead)})`,
+    missingBlocks > 0 && `${counted(missingBlocks, 'block')} missing`,
+    corruptBlocks > 0 && `${counted(corruptBlocks, 'block')} corrupt`,
+    samplesLost > 0 && `${counted(samplesLost, 'sample')} lost`,
+    `lag ${lagMs < 0 ? 'unknown' : durationText(lagMs)}`,
+    `resolution ${resolutionSeconds === 0 ? 'raw' : durationText(resolutionSeconds * 1000)}`,
+  ].filter((fact) => fact !== false);
+  const word = complete ? styled(terminal, 'green', 'complete') : styled(terminal, 'yellow', 'incomplete');
+  return [`${word}: ${facts.join(', ')}`, ...notes.map((note) => `  ${note}`)].join('\n');
+}

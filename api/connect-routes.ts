@@ -122,7 +122,10 @@ async function toResponse({ status, header, body }: UniversalServerResponse, cal
 function refuseUnparsed(answer: Buffer): void {
   const marker = '{"code":"internal","message":"parse binary: ';
   if (!answer.subarray(0, marker.length).equals(Buffer.from(marker))) return;
-  throw new MalformedInputError('protobuf', JSON.parse(answer.toString('utf8')).message.slice('parse binary: '.length));
+  throw new MalformedInputError(
+    'protobuf',
+    JSON.parse(answer.toString('utf8')).message.slice('parse binary: '.length),
+  );
 }
 
 function isConnectError(error: unknown): boolean {

@@ -1,24 +1,26 @@
 import { MalformedInputError } from '../../core/errors.ts';
 
-const UNIT_MS: Record<string, number> = {
-  s: 1000,
-  sec: 1000,
-  second: 1000,
-  seconds: 1000,
-  m: 60_000,
-  min: 60_000,
-  minute: 60_000,
-  minutes: 60_000,
-  h: 3_600_000,
-  hour: 3_600_000,
-  hours: 3_600_000,
-  d: 86_400_000,
-  day: 86_400_000,
-  days: 86_400_000,
-  w: 604_800_000,
-  week: 604_800_000,
-  weeks: 604_800_000,
-};
+const UNIT_MS = new Map<string | undefined, number>(
+  Object.entries({
+    s: 1000,
+    sec: 1000,
+    second: 1000,
+    seconds: 1000,
+    m: 60_000,
+    min: 60_000,
+    minute: 60_000,
+    minutes: 60_000,
+    h: 3_600_000,
+    hour: 3_600_000,
+    hours: 3_600_000,
+    d: 86_400_000,
+    day: 86_400_000,
+    days: 86_400_000,
+    w: 604_800_000,
+    week: 604_800_000,
+    weeks: 604_800_000,
+  }),
+);
 
 /**
  * A time as Pyroscope's clients write it, in ms since epoch. Digits are read by their count: 8 are YYYYMMDD (UTC),
@@ -27,9 +29,9 @@ const UNIT_MS: Record<string, number> = {
  */
 export function parseRequestTime(parameter: string, text: string, now: number): number {
   if (/^\d+$/.test(text)) return fromDigits(parameter, text);
-  const [, sign, count, unit] = /^now(?:([+-])(\d+)([a-z]+))?$/.exec(text.trim().toLowerCase()) ?? [];
   if (text.trim().toLowerCase() === 'now') return now;
-  const length = unit === undefined ? undefined : UNIT_MS[unit];
+  const [, sign, count, unit] = /^now([+-])(\d+)([a-z]+)$/.exec(text.trim().toLowerCase()) ?? [];
+  const length = UNIT_MS.get(unit);
   if (length === undefined) {
     throw new MalformedInputError(parameter, `"${text}" is neither a time in digits nor like now-1h`);
   }
@@ -55,9 +57,10 @@ function fromDigits(parameter: string, digits: string): number {
   }
 }
 
-/** Eight digits that are no date are seconds, of 1970 to 1973. */
 function fromDay(parameter: string, digits: string): number {
-  const time = Date.UTC(Number(digits.slice(0, 4)), Number(digits.slice(4, 6)) - 1, Number(digits.slice(6)));
-  if (Number.isNaN(time)) throw new MalformedInputError(parameter, `"${digits}" is not a day`);
+  const day = `${digits.slice(0, 4)}-${digits.slice(4, 6)}-${digits.slice(6)}`;
+  const time = Date.parse(`${day}T00:00:00Z`);
+  if (Number.isNaN(time))
+    throw new MalformedInputError(parameter, `"${digits}" is read as ${day}, which is no day`);
   return time;
 }

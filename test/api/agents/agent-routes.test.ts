@@ -57,7 +57,11 @@ async function signed(
     headers: { host: '127.0.0.1:4040', ...options.headers },
     body,
   };
-  const { headers } = await signer.sign(request as never, { signingDate: new Date(options.at ?? NOW) });
+  const sign = signer.sign.bind(signer) as (
+    request: object,
+    options: object,
+  ) => Promise<{ headers: HeadersInit }>;
+  const { headers } = await sign(request, { signingDate: new Date(options.at ?? NOW) });
   return { method: 'POST', headers, body };
 }
 

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import * as query from '../../../api/gen/cinderblock/v1/query_pb.js';
+import { CPU, type Json, NOW, openApi } from '../api-under-test.ts';
+import { pprofOf } from '../pprof-fixture.ts';
+
+const SERVICE = '/cinderblock.v1.QueryService';
+const RANGE = { start: NOW - 3_600_000, end: NOW };
+
+test('ListServices names services with their types, times and clusters', async (t) => {
+  const api = await openApi(t);
+  await api.push('shop', pprofOf({ stacks: { a: [1] }, timeMs: NOW - 60_000, durationMs: 10_000 }));
+  const { body } = await api.call(`${SERVICE}/ListServices`, RANGE);
+  assert.deepEqual(body.services, [
+    {
+      name: 'shop',
+      profileTypes: [CPU],
+      firstSeenMs: String(NOW - 60_000),
+      lastSeenMs: String(NOW - 50_000),
+      clusters: ['local'],
+    },
+  ]);
+  assert.deepEqual((await api.call(`${SERVICE}/ListServices`, { start: '1', end: '2' })).body, {
+    services: [],
+  });
+});
+
+test('SelectTimeline: buckets at multiples of the step, the unit, and every field of the completeness', async (t) => {
+  const api = await openApi(t);
+  await api.push('shop', pprofOf({ stacks: { a: [6] }, timeMs: NOW - 60_000, durationMs: 10_000 }));
+  const request = { profileType: CPU, selector: '{service_name="shop"}', ...RANGE, maxPoints: 60 };
+  const { body } = await api.call(`${SERVICE}/SelectTimeline`, request);
+  assert.equal(body.stepMs, '60000');
+  assert.equal(body.unit, 'nanoseconds');
+  assert.deepEqual(body.points, [
+    { timeMs: String(NOW - 60_000), value: 6, samples: body.points[0].samples },
+  ]);
+  assert.deepEqual(Object.keys(body.completeness).sort(), [
+    ...['blocksRead', 'bytesRead', 'complete', 'corruptBlocks', 'lagMs', 'missingBlocks', 'notes'],
+    ...['resolutionSeconds', 'samples', 'samplesLost'],
+  ]);
+  assert.equal(typeof body.completeness.lagMs, 'number');
+  const none = await api.call(`${SERVICE}/SelectTimeline`, { ...request, selector: '{service_name="x"}' });
+  assert.deepEqual(none.body.points, []);
+  for (const maxPoints of [0, 1_000_000]) {
+    assert.equal((await api.call(`${SERVICE}/SelectTimeline`, { ...request, maxPoints })).status, 400);
+  }
+});
+
+test('every method answers protobuf too', async (t) => {
+  const api = await openApi(t);
+  await api.push('shop', pprofOf({ stacks: { a: [6] }, timeMs: NOW - 60_000, durationMs: 10_000 }));
+  const range = { start: BigInt(RANGE.start), end: BigInt(RANGE.end) };
+  const send = async (method: string, body: Uint8Array) => {
+    const headers = { 'content-type': 'application/proto' };
+    const response = await api.send(`${SERVICE}/${method}`, {
+      method: 'POST',
+      headers,
+      body: new Uint8Array(body),
+    });
+    assert.equal(response.status, 200, method);
+    return new Uint8Array(await response.arrayBuffer());
+  };
+  const services = toBinary(query.ListServicesRequestSchema, create(query.ListServicesRequestSchema, range));
+  const listed = fromBinary(query.ListServicesResponseSchema, await send('ListServices', services));
+  assert.equal(listed.services[0]!.name, 'shop');
+  const timeline = create(query.SelectTimelineRequestSchema, { profileType: CPU, selector: '{}', ...range });
+  const drawn = await send('SelectTimeline', toBinary(query.SelectTimelineRequestSchema, timeline));
+  assert.equal(fromBinary(query.SelectTimelineResponseSchema, drawn).points[0]!.value, 6);
+  const clusters = fromBinary(
+    query.ListClustersResponseSchema,
+    await send('ListClusters', new Uint8Array(0)),
+  );
+  assert.equal(clusters.nowMs, BigInt(NOW));
+  const audit = toBinary(query.AuditLossRequestSchema, create(query.AuditLossRequestSchema, range));
+  fromBinary(query.AuditLossResponseSchema, await send('AuditLoss', audit));
+});
+
+test('AuditLoss counts what was pushed, of the cluster asked for', async (t) => {
+  const api = await openApi(t);
+  await api.push('shop', pprofOf({ stacks: { a: [6] }, timeMs: NOW - 60_000, durationMs: 10_000 }));
+  const { body } = await api.call(`${SERVICE}/AuditLoss`, { ...RANGE, start: NOW - 7_200_000 });
+  assert.equal(body.hours.length, 1);
+  const [hour] = body.hours as Json[];
+  assert.equal(hour.cluster, 'local');
+  assert.equal(hour.taken, hour.stored);
+  assert.equal(hour.missingBatches, '0');
+  const other = await api.call(`${SERVICE}/AuditLoss`, { ...RANGE, cluster: 'other' });
+  assert.deepEqual(other.body, { hours: [] });
+});

@@ -1,12 +1,13 @@
 import type { Labels } from '../labels/labels.ts';
 import { profileTypeId, type ValueType } from '../labels/profile-type.ts';
 import type { DatasetBuilder } from '../profile/dataset-builder.ts';
+import { type KeepAddresses, LocationSection } from './location-section.ts';
 import type { PprofLimits } from './pprof-limits.ts';
 import { addRows, type SignedProfileType, type TypeTotal } from './pprof-rows.ts';
 import { SampleReader } from './pprof-samples.ts';
-import { findSections, type PprofSections, type RawValueType } from './pprof-sections.ts';
-import { type KeepAddresses, PprofSymbols } from './pprof-symbols.ts';
+import { PprofSections, type RawValueType } from './pprof-sections.ts';
 import { SampleLabels } from './sample-labels.ts';
+import type { StringSection } from './string-section.ts';
 
 export interface PprofOptions {
   /** Labels of all series of the profile, with service_name. They win over sample labels of the same name. */
@@ -55,32 +56,62 @@ export interface PprofSummary {
  * @throws RejectedError when it passes a limit or its sums are not exact
  */
 export function addPprof(into: DatasetBuilder, raw: Uint8Array, options: PprofOptions): PprofSummary {
-  const { limits } = options;
-  const sections = findSections(raw, limits);
-  const symbols = new PprofSymbols(raw, sections, into.symbols, limits, options.keepAddresses);
-  const profileTypes = profileTypesOf(sections, symbols, options);
-  const labels = new SampleLabels(options.labels, into.series, symbols, sections.strings.count, limits);
-  const reader = new SampleReader(raw, sections, symbols, into.symbols.stacks, labels, limits);
-  const columns = reader.read(sections);
-  const start = options.start ?? startOf(sections.timeNanos, options.now);
-  const durationMs = Math.max(1, options.durationMs ?? durationOf(sections.durationNanos));
-  const totals = addRows(into, columns, {
-    profileTypes: profileTypes.signed,
-    countType: profileTypes.countType,
-    seriesIds: labels.seriesIds,
-    start,
-    duration: durationMs,
-    batch: options.batch,
-  });
-  return {
-    profileTypes: totals,
-    start,
-    durationMs,
-    period: sections.period,
-    sampleRecords: sections.samples.count,
-    locations: symbols.used,
-    labelSets: labels.seriesIds.length,
-  };
+  const decoder = idle ?? new PprofDecoder();
+  idle = undefined;
+  try {
+    return decoder.add(into, raw, options);
+  } finally {
+    decoder.release();
+    if (decoder.byteLength <= IDLE_BYTES_MAX) idle = decoder;
+  }
+}
+
+/**
+ * Columns that are kept from one profile to the next: for small profiles, allocating them costs more than decoding.
+ * Taken while in use, so that a decode started by a callback of another gets its own.
+ */
+let idle: PprofDecoder | undefined;
+/** Columns that a huge profile made grow beyond this are given back. */
+const IDLE_BYTES_MAX = 16 * 1024 * 1024;
+
+class PprofDecoder {
+  readonly #sections = new PprofSections();
+  readonly #locations = new LocationSection();
+  readonly #samples = new SampleReader();
+
+  get byteLength(): number {
+    return this.#sections.byteLength + this.#locations.byteLength + this.#samples.byteLength;
+  }
+
+  release(): void {
+    this.#locations.release();
+    this.#samples.release();
+  }
+
+  add(into: DatasetBuilder, raw: Uint8Array, options: PprofOptions): PprofSummary {
+    const sections = this.#sections;
+    const locations = this.#locations;
+    const { limits } = options;
+    sections.find(raw, limits);
+    locations.reset(raw, sections, into.symbols, limits, options.keepAddresses);
+    const { signed, countType } = profileTypesOf(sections, locations.strings, options);
+    const labels = new SampleLabels(options.labels, into.series, locations.strings, limits);
+    const columns = this.#samples.read(raw, sections, locations, into.symbols.stacks, labels, limits);
+    const start = options.start ?? startOf(sections.timeNanos, options.now);
+    const durationMs = Math.max(1, options.durationMs ?? durationOf(sections.durationNanos));
+    const { seriesIds } = labels;
+    const { batch } = options;
+    const plan = { profileTypes: signed, countType, seriesIds, start, duration: durationMs, batch };
+    return {
+      profileTypes: addRows(into, columns, plan),
+      start,
+      durationMs,
+      period: sections.period,
+      sampleRecords: sections.samples.count,
+      locations: locations.used,
+      labelSets: seriesIds.length,
+    };
+  }
 }
 
 /** Sample type of the sizes of negative values: "inuse_space" that shrank is "inuse_space_negative". */
@@ -92,10 +123,14 @@ interface ProfileTypes {
   readonly countType: number;
 }
 
-function profileTypesOf(sections: PprofSections, symbols: PprofSymbols, options: PprofOptions): ProfileTypes {
+function profileTypesOf(
+  sections: PprofSections,
+  strings: StringSection,
+  options: PprofOptions,
+): ProfileTypes {
   const rename = options.renameSampleType ?? ((type) => type);
-  const types = sections.sampleTypes.map((type) => cleaned(rename(valueTypeOf(type, symbols))));
-  const period = sections.periodType && cleaned(valueTypeOf(sections.periodType, symbols));
+  const types = sections.sampleTypes.map((type) => cleaned(rename(valueTypeOf(type, strings))));
+  const period = sections.periodType && cleaned(valueTypeOf(sections.periodType, strings));
   const name = options.profileName(types);
   const signed = types.map((type) => ({
     positive: profileTypeId(name, type, period),
@@ -107,8 +142,8 @@ function profileTypesOf(sections: PprofSections, symbols: PprofSymbols, options:
   return { signed, countType };
 }
 
-function valueTypeOf(raw: RawValueType, symbols: PprofSymbols): ValueType {
-  return { type: symbols.text(raw.type), unit: symbols.text(raw.unit) };
+function valueTypeOf(raw: RawValueType, strings: StringSection): ValueType {
+  return { type: strings.text(raw.type), unit: strings.text(raw.unit) };
 }
 
 /** Longest type or unit of a value that is kept, in characters. */

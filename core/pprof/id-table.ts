@@ -5,25 +5,70 @@ import { PPROF, type Ranges } from './pprof-sections.ts';
 /** Tag of field 1, varint: the id of a mapping, a location and a function alike. */
 const ID = 1 << 3;
 
+const NONE = new Uint32Array(0);
+
 /**
  * From the ids that a profile uses to positions 0..n−1. Ids are arbitrary non-zero 64-bit numbers; nearly every writer
  * counts 1, 2, 3, …, so ids up to the count are looked up in a column, and only others are hashed (exactly, by halves).
+ * One table serves profile after profile.
  */
 export class IdTable {
-  /** dense[id] is position + 1, or 0. */
-  readonly dense: Uint32Array;
-  #sparseLow = new Uint32Array(0);
-  #sparseHigh = new Uint32Array(0);
+  /** dense[id] is position + 1, or 0; for id < denseCount. */
+  dense = NONE;
+  denseCount = 0;
+  #sparseLow = NONE;
+  #sparseHigh = NONE;
   /** position + 1, or 0 where the slot is free. */
-  #sparse = new Uint32Array(0);
+  #sparse = NONE;
 
-  constructor(count: number) {
-    this.dense = new Uint32Array(count + 1);
+  get byteLength(): number {
+    return this.dense.byteLength + this.#sparse.byteLength * 3;
+  }
+
+  /**
+   * Indexes the ids of all messages of one section, forgetting what was there.
+   * @throws MalformedInputError when an id is 0, missing or there twice
+   */
+  index(raw: Uint8Array, { starts, ends, count }: Ranges, what: string): void {
+    this.#reset(count);
+    const { dense, denseCount } = this;
+    let reader: ProtoReader | undefined;
+    for (let i = 0; i < count; i++) {
+      const start = starts[i]!;
+      // Writers put the id first, and most ids have one or two bytes.
+      let id = 0;
+      if (raw[start] === ID && ends[i]! - start > 2) {
+        id = raw[start + 1]!;
+        if (id > 127) {
+          const next = raw[start + 2]!;
+          id = next > 127 ? 0 : (id & 127) | (next << 7);
+        }
+      }
+      if (id !== 0 && id < denseCount && dense[id] === 0) dense[id] = i + 1;
+      else this.#addSlowly((reader ??= new ProtoReader(raw, PPROF)), start, ends[i]!, i, what);
+    }
+  }
+
+  #reset(count: number): void {
+    this.denseCount = count + 1;
+    if (this.dense.length < this.denseCount) this.dense = new Uint32Array(this.denseCount * 2);
+    else this.dense.fill(0, 0, this.denseCount);
+    this.#sparse = this.#sparseLow = this.#sparseHigh = NONE;
+  }
+
+  #addSlowly(reader: ProtoReader, start: number, end: number, position: number, what: string): void {
+    readId(reader, start, end);
+    const { low, high } = reader;
+    if (low === 0 && high === 0) throw new MalformedInputError(PPROF, `${what} has id 0`, start);
+    if (!this.#add(low, high, position)) {
+      const id = BigInt.asUintN(64, reader.signed());
+      throw new MalformedInputError(PPROF, `${what} id ${id} is there twice`, start);
+    }
   }
 
   /** Answers false when the id is already there. */
-  add(low: number, high: number, position: number): boolean {
-    if (high === 0 && low < this.dense.length) {
+  #add(low: number, high: number, position: number): boolean {
+    if (high === 0 && low < this.denseCount) {
       if (this.dense[low] !== 0) return false;
       this.dense[low] = position + 1;
       return true;
@@ -39,14 +84,14 @@ export class IdTable {
 
   /** The position of an id, or -1. */
   find(low: number, high: number): number {
-    if (high === 0 && low < this.dense.length) return this.dense[low]! - 1;
+    if (high === 0 && low < this.denseCount) return this.dense[low]! - 1;
     if (this.#sparse.length === 0) return -1;
     return this.#sparse[this.#slotOf(low, high)]! - 1;
   }
 
   #allocateSparse(): void {
     let size = 16;
-    while (size < this.dense.length * 2) size *= 2;
+    while (size < this.denseCount * 2) size *= 2;
     this.#sparse = new Uint32Array(size);
     this.#sparseLow = new Uint32Array(size);
     this.#sparseHigh = new Uint32Array(size);
@@ -64,34 +109,9 @@ export class IdTable {
   }
 }
 
-/**
- * Indexes the ids of all messages of one section.
- * @throws MalformedInputError when an id is 0, missing or there twice
- */
-export function indexIds(raw: Uint8Array, ranges: Ranges, what: string): IdTable {
-  const table = new IdTable(ranges.count);
-  const reader = new ProtoReader(raw, PPROF);
-  for (let i = 0; i < ranges.count; i++) {
-    const start = ranges.starts[i]!;
-    reader.at = start;
-    readId(reader, ranges.ends[i]!);
-    if (reader.low === 0 && reader.high === 0)
-      throw new MalformedInputError(PPROF, `${what} has id 0`, start);
-    if (!table.add(reader.low, reader.high, i)) {
-      throw new MalformedInputError(
-        PPROF,
-        `${what} id ${BigInt.asUintN(64, reader.signed())} is there twice`,
-        start,
-      );
-    }
-  }
-  return table;
-}
-
-/** Leaves the id in low and high. Writers put it first, so this rarely looks further than two bytes. */
-function readId(reader: ProtoReader, end: number): void {
-  reader.low = 0;
-  reader.high = 0;
+/** Leaves the id in low and high, wherever it is in its message. */
+function readId(reader: ProtoReader, start: number, end: number): void {
+  reader.at = start;
   while (reader.at < end) {
     const tag = reader.tag();
     if (tag === ID) {
@@ -99,7 +119,7 @@ function readId(reader: ProtoReader, end: number): void {
       return;
     }
     reader.skip(tag);
-    reader.low = 0;
-    reader.high = 0;
   }
+  reader.low = 0;
+  reader.high = 0;
 }

@@ -51,28 +51,23 @@ interface ExactRow {
  */
 export function addRows(into: DatasetBuilder, columns: SampleColumns, plan: RowPlan): TypeTotal[] {
   const groups = groupByLabelSet(columns, plan.seriesIds.length);
-  const plainParts: Part[] = [];
-  const exactRows: ExactRow[] = [];
-  const totals: TypeTotal[] = [];
-  for (const part of partsOf(columns, plan)) {
-    const samples = countSamples(columns, groups.order, 0, columns.count, part, plan);
-    let total = BigInt(part.isPlain ? part.sum : 0);
-    if (part.isPlain) plainParts.push(part);
-    else {
-      for (const row of exactRowsOf(columns, groups, part, plan)) {
-        exactRows.push(row);
-        total += BigInt(row.total) * BigInt(row.scale);
-      }
+  const parts = partsOf(columns, plan);
+  const exactRows = parts.map((part) => (part.isPlain ? [] : exactRowsOf(columns, groups, part, plan)));
+  return parts.map((part, i) => {
+    if (part.isPlain) {
+      const samples = addPlainRows(into, columns, groups, part, plan);
+      return { id: part.id, total: BigInt(part.sum), samples };
     }
-    totals.push({ id: part.id, total, samples });
-  }
-  for (const part of plainParts) addPlainRows(into, columns, groups, part, plan);
-  for (const row of exactRows) {
-    into
-      .rowsOf(row.profileType)
-      .add(row.head, row.scale, row.total, row.stacks, row.values, row.stacks.length);
-  }
-  return totals;
+    const rows = exactRows[i]!;
+    for (const row of rows) {
+      into.rowsOf(part.id).add(row.head, row.scale, row.total, row.stacks, row.values, row.stacks.length);
+    }
+    return {
+      id: part.id,
+      total: rows.reduce((sum, row) => sum + BigInt(row.total) * BigInt(row.scale), 0n),
+      samples: rows.reduce((sum, row) => sum + row.head.samples, 0),
+    };
+  });
 }
 
 /** The values of one sample type that have one sign. */
@@ -136,68 +131,47 @@ function refuseTwice(parts: readonly Part[]): void {
   }
 }
 
-/** How many samples order[from..to) stand for: what the sample type that counts them says, else how many have a value. */
-function countSamples(
-  columns: SampleColumns,
-  order: Uint32Array,
-  from: number,
-  to: number,
-  { type, sign }: Part,
-  plan: RowPlan,
-): number {
-  const { values, large } = columns;
-  const width = plan.profileTypes.length;
-  let samples = 0;
-  for (let i = from; i < to; i++) {
-    const at = order[i]! * width;
-    const value = values[at + type]!;
-    if (value === 0 || (value < 0 ? -1 : value > 0 ? 1 : signOf(large, at + type)) !== sign) continue;
-    if (plan.countType < 0) samples++;
-    else {
-      const counted = values[at + plan.countType]!;
-      samples += Math.abs(Number.isNaN(counted) ? Number(large.get(at + plan.countType)) : counted);
-    }
-  }
-  return Math.min(samples, Number.MAX_SAFE_INTEGER);
+function headOf(group: number, samples: number, plan: RowPlan): RowHead {
+  const { start, duration, batch } = plan;
+  return { series: plan.seriesIds[group]!, start, duration, batch, samples };
 }
 
-function signOf(large: ReadonlyMap<number, bigint>, at: number): 1 | -1 {
-  return large.get(at)! > 0n ? 1 : -1;
+/** How many samples a record stands for: what the sample type that counts them says, else one. */
+function samplesOf({ values, large }: SampleColumns, at: number, countType: number): number {
+  if (countType < 0) return 1;
+  const counted = values[at + countType]!;
+  return Math.abs(Number.isNaN(counted) ? Number(large.get(at + countType)) : counted);
 }
 
-function headOf(columns: SampleColumns, groups: Groups, group: number, part: Part, plan: RowPlan): RowHead {
-  const { starts, order } = groups;
-  return {
-    series: plan.seriesIds[group]!,
-    start: plan.start,
-    duration: plan.duration,
-    batch: plan.batch,
-    samples: countSamples(columns, order, starts[group]!, starts[group + 1]!, part, plan),
-  };
-}
-
+/** Answers how many samples the rows stand for. */
 function addPlainRows(
   into: DatasetBuilder,
   columns: SampleColumns,
   groups: Groups,
-  part: Part,
+  { id, type, sign }: Part,
   plan: RowPlan,
-): void {
+): number {
   const { entries } = into;
   const { stacks, values } = columns;
   const { starts, order } = groups;
-  const { type, sign } = part;
+  const { countType } = plan;
   const width = plan.profileTypes.length;
+  let allSamples = 0;
   for (let g = 0; g < plan.seriesIds.length; g++) {
-    if (starts[g] === starts[g + 1]) continue;
+    let samples = 0;
     entries.begin(into.symbols.stacks.count);
-    for (let i = starts[g]!; i < starts[g + 1]!; i++) {
+    for (let i = starts[g]!, end = starts[g + 1]!; i < end; i++) {
       const sample = order[i]!;
-      const value = values[sample * width + type]! * sign;
-      if (value > 0) entries.add(stacks[sample]!, value);
+      const at = sample * width;
+      const value = values[at + type]! * sign;
+      if (!(value > 0)) continue;
+      entries.add(stacks[sample]!, value);
+      samples += countType < 0 ? 1 : samplesOf(columns, at, countType);
     }
-    into.addAccumulated(part.id, headOf(columns, groups, g, part, plan));
+    into.addAccumulated(id, headOf(g, Math.min(samples, Number.MAX_SAFE_INTEGER), plan));
+    allSamples += samples;
   }
+  return allSamples;
 }
 
 /** The slow road for sums of 2^53 and more: the same rows in exact arithmetic. */
@@ -207,15 +181,18 @@ function exactRowsOf(columns: SampleColumns, groups: Groups, part: Part, plan: R
   const sign = BigInt(part.sign);
   for (let g = 0; g < plan.seriesIds.length; g++) {
     const byStack = new Map<number, bigint>();
+    let samples = 0;
     for (let i = groups.starts[g]!; i < groups.starts[g + 1]!; i++) {
       const sample = groups.order[i]!;
       const at = sample * width + part.type;
       const value = sign * (columns.large.get(at) ?? BigInt(columns.values[at]!));
       const stack = columns.stacks[sample]!;
-      if (value > 0n) byStack.set(stack, (byStack.get(stack) ?? 0n) + value);
+      if (value <= 0n) continue;
+      byStack.set(stack, (byStack.get(stack) ?? 0n) + value);
+      samples += samplesOf(columns, sample * width, plan.countType);
     }
     if (byStack.size === 0) continue;
-    rows.push(exactRow(byStack, part.id, headOf(columns, groups, g, part, plan)));
+    rows.push(exactRow(byStack, part.id, headOf(g, Math.min(samples, Number.MAX_SAFE_INTEGER), plan)));
   }
   return rows;
 }

@@ -11,10 +11,18 @@ export class Ranges {
   starts = new Uint32Array(64);
   ends = new Uint32Array(64);
   count = 0;
-  readonly #limit: { name: string; value: number; unit: string };
+  #max = 0;
+  readonly #name: string;
+  readonly #unit: string;
 
-  constructor(name: string, max: number, unit: string) {
-    this.#limit = { name, value: max, unit };
+  constructor(name: string, unit: string) {
+    this.#name = name;
+    this.#unit = unit;
+  }
+
+  reset(max: number): void {
+    this.count = 0;
+    this.#max = max;
   }
 
   add(start: number, end: number): void {
@@ -36,7 +44,8 @@ export class Ranges {
 
   /** @throws RejectedError when there are more than allowed */
   check(): void {
-    if (this.count > this.#limit.value) throw limitExceeded(this.#limit, this.count);
+    if (this.count > this.#max)
+      throw limitExceeded({ name: this.#name, value: this.#max, unit: this.#unit }, this.count);
   }
 }
 
@@ -46,103 +55,124 @@ export interface RawValueType {
   readonly unit: number;
 }
 
-/** Where everything is in a profile: the result of one pass over its top-level fields. */
-export interface PprofSections {
-  readonly sampleTypes: readonly RawValueType[];
-  readonly periodType: RawValueType | undefined;
-  readonly period: bigint;
-  readonly timeNanos: bigint;
-  readonly durationNanos: bigint;
-  readonly samples: Ranges;
-  readonly mappings: Ranges;
-  readonly locations: Ranges;
-  readonly functions: Ranges;
-  readonly strings: Ranges;
-}
+/** Where everything is in a profile: the result of one pass over its top-level fields, which may come in any order. */
+export class PprofSections {
+  sampleTypes: RawValueType[] = [];
+  periodType: RawValueType | undefined;
+  period = 0n;
+  timeNanos = 0n;
+  durationNanos = 0n;
+  readonly samples = new Ranges('pprof_samples_max', 'samples');
+  readonly mappings = new Ranges('pprof_mappings_max', 'mappings');
+  readonly locations = new Ranges('pprof_locations_max', 'locations');
+  readonly functions = new Ranges('pprof_functions_max', 'functions');
+  readonly strings = new Ranges('pprof_strings_max', 'strings');
+  /** By the tag of the field. */
+  readonly #byTag: (Ranges | undefined)[] = new Array(256).fill(undefined);
 
-/** First pass: finds the sections, which may come in any order. Nothing is decoded but a handful of header fields. */
-export function findSections(raw: Uint8Array, limits: PprofLimits): PprofSections {
-  const reader = new ProtoReader(raw, PPROF);
-  const samples = new Ranges('pprof_samples_max', limits.samplesMax, 'samples');
-  const mappings = new Ranges('pprof_mappings_max', limits.mappingsMax, 'mappings');
-  const locations = new Ranges('pprof_locations_max', limits.locationsMax, 'locations');
-  const functions = new Ranges('pprof_functions_max', limits.functionsMax, 'functions');
-  const strings = new Ranges('pprof_strings_max', limits.stringsMax, 'strings');
-  const sampleTypes: RawValueType[] = [];
-  let periodType: RawValueType | undefined;
-  let period = 0n;
-  let timeNanos = 0n;
-  let durationNanos = 0n;
-  while (reader.at < reader.end) {
-    const tag = reader.tag();
-    switch (tag) {
-      case ProfileField.sample:
-        addRange(reader, samples);
-        break;
-      case ProfileField.mapping:
-        addRange(reader, mappings);
-        break;
-      case ProfileField.location:
-        addRange(reader, locations);
-        break;
-      case ProfileField.func:
-        addRange(reader, functions);
-        break;
-      case ProfileField.stringTable:
-        addRange(reader, strings);
-        break;
-      case ProfileField.sampleType:
-        sampleTypes.push(readValueType(reader));
-        if (sampleTypes.length > limits.sampleTypesMax) {
-          throw limitExceeded(
-            { name: 'pprof_sample_types_max', value: limits.sampleTypesMax, unit: 'sample types' },
-            sampleTypes.length,
-          );
+  constructor() {
+    this.#byTag[ProfileField.sample] = this.samples;
+    this.#byTag[ProfileField.mapping] = this.mappings;
+    this.#byTag[ProfileField.location] = this.locations;
+    this.#byTag[ProfileField.func] = this.functions;
+    this.#byTag[ProfileField.stringTable] = this.strings;
+  }
+
+  get byteLength(): number {
+    let sum = 0;
+    for (const ranges of this.#all()) sum += ranges.starts.byteLength * 2;
+    return sum;
+  }
+
+  #all(): Ranges[] {
+    return [this.samples, this.mappings, this.locations, this.functions, this.strings];
+  }
+
+  /** Reads the header fields and finds the sections, forgetting those of the profile before. */
+  find(raw: Uint8Array, limits: PprofLimits): void {
+    this.#reset(limits);
+    const reader = new ProtoReader(raw, PPROF);
+    const end = raw.length;
+    let at = 0;
+    while (at < end) {
+      const ranges = this.#byTag[raw[at]!];
+      if (ranges !== undefined) {
+        let start = at + 2;
+        let length = raw[at + 1]!;
+        if (length > 127) length = (length & 127) | (raw[start++]! << 7);
+        if (length < 0x4000 && start + length <= end) {
+          ranges.add(start, start + length);
+          at = start + length;
+          continue;
         }
+      }
+      reader.at = at;
+      this.#readField(reader, limits);
+      at = reader.at;
+    }
+    this.#check();
+  }
+
+  #reset(limits: PprofLimits): void {
+    this.samples.reset(limits.samplesMax);
+    this.mappings.reset(limits.mappingsMax);
+    this.locations.reset(limits.locationsMax);
+    this.functions.reset(limits.functionsMax);
+    this.strings.reset(limits.stringsMax);
+    this.sampleTypes = [];
+    this.periodType = undefined;
+    this.period = this.timeNanos = this.durationNanos = 0n;
+  }
+
+  #readField(reader: ProtoReader, limits: PprofLimits): void {
+    const tag = reader.tag();
+    const ranges = this.#byTag[tag];
+    if (ranges !== undefined) {
+      const end = reader.enter();
+      ranges.add(reader.at, end);
+      reader.at = end;
+      return;
+    }
+    switch (tag) {
+      case ProfileField.sampleType:
+        this.sampleTypes.push(readValueType(reader));
+        this.#checkTypes(limits.sampleTypesMax);
         break;
       case ProfileField.periodType:
-        periodType = readValueType(reader);
+        this.periodType = readValueType(reader);
         break;
       case ProfileField.period:
         reader.varint();
-        period = reader.signed();
+        this.period = reader.signed();
         break;
       case ProfileField.timeNanos:
-        if (timeNanos !== 0n) reader.fail('has two times: this looks like two profiles glued together');
+        if (this.timeNanos !== 0n) reader.fail('has two times: this looks like two profiles glued together');
         reader.varint();
-        timeNanos = reader.signed();
+        this.timeNanos = reader.signed();
         break;
       case ProfileField.durationNanos:
         reader.varint();
-        durationNanos = reader.signed();
+        this.durationNanos = reader.signed();
         break;
       default:
         refuseKnownField(reader, tag);
         reader.skip(tag);
     }
   }
-  for (const ranges of [samples, mappings, locations, functions, strings]) ranges.check();
-  if (sampleTypes.length === 0) throw new MalformedInputError(PPROF, 'has no sample_type');
-  if (strings.count === 0 || strings.starts[0] !== strings.ends[0])
-    throw new MalformedInputError(PPROF, 'string_table[0] must be ""');
-  return {
-    sampleTypes,
-    periodType,
-    period,
-    timeNanos,
-    durationNanos,
-    samples,
-    mappings,
-    locations,
-    functions,
-    strings,
-  };
-}
 
-function addRange(reader: ProtoReader, ranges: Ranges): void {
-  const end = reader.enter();
-  ranges.add(reader.at, end);
-  reader.at = end;
+  #checkTypes(max: number): void {
+    const { length } = this.sampleTypes;
+    if (length > max)
+      throw limitExceeded({ name: 'pprof_sample_types_max', value: max, unit: 'sample types' }, length);
+  }
+
+  #check(): void {
+    for (const ranges of this.#all()) ranges.check();
+    if (this.sampleTypes.length === 0) throw new MalformedInputError(PPROF, 'has no sample_type');
+    const { starts, ends, count } = this.strings;
+    if (count === 0 || starts[0] !== ends[0])
+      throw new MalformedInputError(PPROF, 'string_table[0] must be ""');
+  }
 }
 
 /** A field that we read must have the wire type that we know; comments and what we do not read may have any. */

@@ -4,7 +4,7 @@ import { StringTable } from '../profile/string-table.ts';
 import type { ProtoReader } from '../wire/proto-reader.ts';
 import { LabelField } from './pprof-fields.ts';
 import type { PprofLimits } from './pprof-limits.ts';
-import type { PprofSymbols } from './pprof-symbols.ts';
+import type { StringSection } from './string-section.ts';
 
 /** Label that the samples get whose own labels would pass seriesMax. */
 export const OVERFLOW_LABEL: Label = ['overflow', 'true'];
@@ -12,6 +12,7 @@ export const OVERFLOW_LABEL: Label = ['overflow', 'true'];
 /** Sample labels that would make a series of nearly every sample: ids of spans, and the allocation size of Go heaps. */
 const PER_SAMPLE_LABELS = new Set(['trace_id', 'span_id', 'profile_id', 'bytes']);
 
+const NOTHING = new Uint8Array(0);
 const KeyUse = { unknown: 0, kept: 1, dropped: 2 } as const;
 /** Columns of a kept label: key, string value, and the two halves of the number. */
 const WIDTH = 4;
@@ -26,38 +27,26 @@ export class SampleLabels {
   readonly seriesIds: number[] = [];
   readonly #base: Labels;
   readonly #table: SeriesTable;
-  readonly #symbols: PprofSymbols;
+  readonly #strings: StringSection;
   readonly #limits: PprofLimits;
-  readonly #stringCount: number;
   /** Per string: whether labels with this key are kept. */
-  readonly #keyUse: Uint8Array;
+  #keyUse: Uint8Array = NOTHING;
   /** Kept labels of the sample being read, WIDTH numbers each, sorted by key. */
-  readonly #kept: Uint32Array;
-  readonly #keptBytes: Uint8Array;
+  #kept = new Uint32Array(0);
+  #keptBytes: Uint8Array = NOTHING;
   #keptCount = 0;
   /** The distinct contents of #kept so far; run r (from 1) is label set #setOfRun[r]. */
-  readonly #runs = new StringTable();
+  #runs: StringTable | undefined;
   readonly #setOfRun: number[] = [0];
   readonly #setOfKey = new Map<string, number>();
   #overflowSet = -1;
 
-  constructor(
-    base: Labels,
-    table: SeriesTable,
-    symbols: PprofSymbols,
-    stringCount: number,
-    limits: PprofLimits,
-  ) {
+  constructor(base: Labels, table: SeriesTable, strings: StringSection, limits: PprofLimits) {
     this.#base = base;
     this.#table = table;
-    this.#symbols = symbols;
+    this.#strings = strings;
     this.#limits = limits;
-    this.#stringCount = stringCount;
-    this.#keyUse = new Uint8Array(stringCount);
-    this.#kept = new Uint32Array(limits.labelsPerSampleMax * WIDTH);
-    this.#keptBytes = new Uint8Array(this.#kept.buffer);
     this.seriesIds.push(table.intern(base));
-    this.#setOfKey.set(labelsKey(base), 0);
   }
 
   /** Starts the next sample. */
@@ -67,24 +56,30 @@ export class SampleLabels {
 
   /** Reads one label of the sample. */
   read(reader: ProtoReader): void {
+    if (this.#keyUse.length === 0) this.#allocate();
     const end = reader.enter();
     let key = 0;
     let str = 0;
     let low = 0;
     let high = 0;
     while (reader.at < end) {
-      const tag = reader.tag();
-      if (tag === LabelField.key) key = reader.index(this.#stringCount, 'label key');
-      else if (tag === LabelField.str) str = reader.index(this.#stringCount, 'label value');
+      const tag = reader.field();
+      if (tag === LabelField.key) {
+        key = reader.below(this.#strings.count, 'label key');
+        // The rest of a label that is not kept is not looked at.
+        if (this.#keyUse[key] === KeyUse.dropped) {
+          reader.at = end;
+          return;
+        }
+      } else if (tag === LabelField.str) str = reader.below(this.#strings.count, 'label value');
       else if (tag === LabelField.num) {
-        reader.varint();
         low = reader.low;
         high = reader.high;
-      } else reader.skip(tag);
+      } else reader.skipRest(tag);
     }
     reader.leave(end);
     if (
-      str === 0 ? low === 0 && high === 0 : this.#symbols.byteLengthOf(str) > this.#limits.labelValueBytesMax
+      str === 0 ? low === 0 && high === 0 : this.#strings.byteLengthOf(str) > this.#limits.labelValueBytesMax
     )
       return;
     if (!this.#keeps(key) || this.#keptCount === this.#limits.labelsPerSampleMax) return;
@@ -98,10 +93,18 @@ export class SampleLabels {
     return this.#keyUse[key] === KeyUse.kept;
   }
 
+  /** Most profiles have no sample labels and never get here. */
+  #allocate(): void {
+    this.#keyUse = new Uint8Array(this.#strings.count);
+    this.#kept = new Uint32Array(this.#limits.labelsPerSampleMax * WIDTH);
+    this.#keptBytes = new Uint8Array(this.#kept.buffer);
+    this.#setOfKey.set(labelsKey(this.#base), 0);
+  }
+
   #isUsable(key: number): boolean {
-    const length = this.#symbols.byteLengthOf(key);
+    const length = this.#strings.byteLengthOf(key);
     if (length === 0 || length > this.#limits.labelNameBytesMax) return false;
-    const name = this.#symbols.text(key);
+    const name = this.#strings.text(key);
     if (name.startsWith('__') || PER_SAMPLE_LABELS.has(name)) return false;
     return !this.#base.some(([baseName]) => baseName === name);
   }
@@ -120,6 +123,7 @@ export class SampleLabels {
   /** The number of the label set of the sample that was read. */
   labelSet(): number {
     if (this.#keptCount === 0) return 0;
+    this.#runs ??= new StringTable();
     const run = this.#runs.intern(this.#keptBytes, 0, this.#keptCount * WIDTH * 4);
     return (this.#setOfRun[run] ??= this.#addSet());
   }
@@ -140,7 +144,7 @@ export class SampleLabels {
     const labels: Label[] = [];
     for (let at = 0; at < this.#keptCount * WIDTH; at += WIDTH) {
       const [key, str, low, high] = this.#kept.subarray(at, at + WIDTH);
-      labels.push([this.#symbols.text(key!), str === 0 ? decimal(low!, high!) : this.#symbols.text(str!)]);
+      labels.push([this.#strings.text(key!), str === 0 ? decimal(low!, high!) : this.#strings.text(str!)]);
     }
     return labels;
   }

@@ -1,7 +1,5 @@
 /** Children of one node that are searched one after the other; a node with more has them hashed. */
 const LIST_MAX = 8;
-/** Instead of a first child: the node's children are in the hash table. */
-const HASHED = 0xffffffff;
 
 /**
  * Stacks as a prefix tree: node i is the stack of its parent with one more frame at the leaf end, and parents come
@@ -9,18 +7,20 @@ const HASHED = 0xffffffff;
  * stored; what finds (parent, frame) lives only while stacks are added.
  *
  * Every frame of every sample of every profile passes through `child`, so it is built for what stacks look like: most
- * nodes have one child, and below a new node everything is new. Children form a short list (first child, next
- * sibling), whose nodes were mostly added together and so lie side by side in memory; the few nodes with many children
- * have them in one hash table.
+ * nodes have one child, below a new node everything is new, and one sample often follows the path of the one before.
+ * Each node knows the child that was asked for last; the others follow it in a short list, and only the few nodes with
+ * many children have these in one hash table.
  */
 export class StackTable {
   parents: Uint32Array;
   frames: Uint32Array;
   #count = 1;
-  /** Per node: its newest child, 0 when it has none, or HASHED. */
-  #firstChild: Uint32Array;
-  /** Per node: the next older child of the same parent, or 0. */
+  /** Per node: the child that was asked for last, or 0 when it has none. Unless hashed, the head of its list. */
+  #lastChild: Uint32Array;
+  /** Per node: the next child of the same parent in the list, or 0. */
   #sibling: Uint32Array;
+  /** Per node: 1 when its children are in #slots instead of a list. */
+  #isHashed: Uint8Array;
   /** Open addressing over the children of hashed nodes; 0 is free, as the root is nobody's child. */
   #slots = new Uint32Array(0);
   #mask = -1;
@@ -29,8 +29,9 @@ export class StackTable {
   constructor(capacity = 1024) {
     this.parents = new Uint32Array(capacity);
     this.frames = new Uint32Array(capacity);
-    this.#firstChild = new Uint32Array(capacity);
+    this.#lastChild = new Uint32Array(capacity);
     this.#sibling = new Uint32Array(capacity);
+    this.#isHashed = new Uint8Array(capacity);
   }
 
   get count(): number {
@@ -39,18 +40,27 @@ export class StackTable {
 
   /** The stack `parent` with `frame` called from its leaf. */
   child(parent: number, frame: number): number {
-    const first = this.#firstChild[parent]!;
-    if (first === 0) return this.#add(parent, frame, 0);
-    if (first === HASHED) return this.#hashedChild(parent, frame);
+    const last = this.#lastChild[parent]!;
+    if (last === 0) return this.#add(parent, frame, 0);
+    return this.frames[last] === frame ? last : this.#otherChild(parent, frame, last);
+  }
+
+  #otherChild(parent: number, frame: number, last: number): number {
+    if (this.#isHashed[parent] === 1) return this.#hashedChild(parent, frame);
     const { frames } = this;
-    if (frames[first] === frame) return first;
+    const sibling = this.#sibling;
     let listed = 1;
-    for (let node = this.#sibling[first]!; node !== 0; node = this.#sibling[node]!) {
-      if (frames[node] === frame) return node;
+    for (let before = last, node = sibling[last]!; node !== 0; before = node, node = sibling[node]!) {
+      if (frames[node] === frame) {
+        sibling[before] = sibling[node]!;
+        sibling[node] = last;
+        this.#lastChild[parent] = node;
+        return node;
+      }
       listed++;
     }
-    const node = this.#add(parent, frame, first);
-    if (listed === LIST_MAX) this.#hashChildren(parent);
+    const node = this.#add(parent, frame, last);
+    if (listed === LIST_MAX) this.#hashChildren(parent, node);
     return node;
   }
 
@@ -61,7 +71,7 @@ export class StackTable {
     this.parents[node] = parent;
     this.frames[node] = frame;
     this.#sibling[node] = sibling;
-    this.#firstChild[parent] = node;
+    this.#lastChild[parent] = node;
     return node;
   }
 
@@ -71,24 +81,24 @@ export class StackTable {
     const { parents, frames } = this;
     let slot = hashPair(parent, frame) & mask;
     for (let node = slots[slot]!; node !== 0; node = slots[slot]!) {
-      if (frames[node] === frame && parents[node] === parent) return node;
+      if (frames[node] === frame && parents[node] === parent) {
+        this.#lastChild[parent] = node;
+        return node;
+      }
       slot = (slot + 1) & mask;
     }
     const node = this.#add(parent, frame, 0);
-    this.#firstChild[parent] = HASHED;
     slots[slot] = node;
     if (++this.#hashed * 2 > mask) this.#rehash();
     return node;
   }
 
-  /** Moves the children of a node from its list to the hash table. */
-  #hashChildren(parent: number): void {
-    let node = this.#firstChild[parent]!;
-    this.#firstChild[parent] = HASHED;
-    while (node !== 0) {
+  /** Moves the children of a node from its list, which starts with `head`, to the hash table. */
+  #hashChildren(parent: number, head: number): void {
+    this.#isHashed[parent] = 1;
+    for (let node = head; node !== 0; node = this.#sibling[node]!) {
       if (++this.#hashed * 2 > this.#mask) this.#rehash();
       this.#insert(node);
-      node = this.#sibling[node]!;
     }
   }
 
@@ -114,15 +124,19 @@ export class StackTable {
   }
 
   #grow(): void {
-    this.parents = doubled(this.parents);
-    this.frames = doubled(this.frames);
-    this.#firstChild = doubled(this.#firstChild);
-    this.#sibling = doubled(this.#sibling);
+    const size = this.parents.length * 2;
+    this.parents = grown(this.parents, size);
+    this.frames = grown(this.frames, size);
+    this.#lastChild = grown(this.#lastChild, size);
+    this.#sibling = grown(this.#sibling, size);
+    const isHashed = new Uint8Array(size);
+    isHashed.set(this.#isHashed);
+    this.#isHashed = isHashed;
   }
 }
 
-function doubled(column: Uint32Array): Uint32Array {
-  const next = new Uint32Array(column.length * 2);
+function grown(column: Uint32Array, size: number): Uint32Array {
+  const next = new Uint32Array(size);
   next.set(column);
   return next;
 }

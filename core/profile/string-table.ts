@@ -18,6 +18,8 @@ export class StringTable implements Strings {
   #count = 1;
   #bytes = new Uint8Array(4096);
   #used = 0;
+  /** The string that was found or added last. */
+  #last = 0;
   /** starts[i]..starts[i+1] is string i. */
   #starts = new Uint32Array(256);
   #hashes = new Uint32Array(256);
@@ -39,16 +41,21 @@ export class StringTable implements Strings {
     return this.#used;
   }
 
-  /** The id of the string source[start..end). */
+  /**
+   * The id of the string source[start..end). Tables that are merged were mostly filled in the same order, so the string
+   * after the one that was found last is tried before anything is hashed.
+   */
   intern(source: Uint8Array, start: number, end: number): number {
+    const guess = this.#last + 1;
+    if (guess < this.#count && this.#equals(guess, source, start, end)) return (this.#last = guess);
     const hash = hashBytes(source, start, end);
     const slots = this.#slots;
     const mask = this.#mask;
     let slot = hash & mask;
     for (;;) {
       const id = slots[slot]!;
-      if (id < 0) return this.#add(source, start, end, hash, slot);
-      if (this.#hashes[id] === hash && this.#equals(id, source, start, end)) return id;
+      if (id < 0) return (this.#last = this.#add(source, start, end, hash, slot));
+      if (this.#hashes[id] === hash && this.#equals(id, source, start, end)) return (this.#last = id);
       slot = (slot + 1) & mask;
     }
   }

@@ -7,6 +7,8 @@ export class TupleTable {
   /** Row i is rows[i*width .. (i+1)*width). May be longer than count rows; may be replaced by intern. */
   rows: Uint32Array;
   #count = 1;
+  /** The row that was found or added last. */
+  #last = 0;
   #slots: Int32Array;
   #mask: number;
 
@@ -26,17 +28,22 @@ export class TupleTable {
     return this.rows[row * this.width + column]!;
   }
 
-  /** The number of the row tuple[0..width). */
+  /**
+   * The number of the row tuple[0..width). Tables that are merged were mostly filled in the same order, so the row
+   * after the one that was found last is tried before anything is hashed.
+   */
   intern(tuple: Uint32Array): number {
     const width = this.width;
-    let slot = hashRow(tuple, 0, width) & this.#mask;
+    const guess = this.#last + 1;
+    if (guess < this.#count && this.#isRow(guess, tuple)) return (this.#last = guess);
     const slots = this.#slots;
-    search: for (;;) {
+    const mask = this.#mask;
+    let slot = hashRow(tuple, 0, width) & mask;
+    for (;;) {
       const id = slots[slot]!;
       if (id < 0) break;
-      slot = (slot + 1) & this.#mask;
-      for (let i = 0, at = id * width; i < width; i++) if (this.rows[at + i] !== tuple[i]) continue search;
-      return id;
+      if (this.#isRow(id, tuple)) return (this.#last = id);
+      slot = (slot + 1) & mask;
     }
     const id = this.#count++;
     if ((id + 1) * width > this.rows.length) {
@@ -47,7 +54,13 @@ export class TupleTable {
     for (let i = 0; i < width; i++) this.rows[id * width + i] = tuple[i]!;
     slots[slot] = id;
     if (this.#count * 2 > this.#mask) this.#rehash();
-    return id;
+    return (this.#last = id);
+  }
+
+  #isRow(id: number, tuple: Uint32Array): boolean {
+    const { rows, width } = this;
+    for (let i = 0, at = id * width; i < width; i++) if (rows[at + i] !== tuple[i]) return false;
+    return true;
   }
 
   #rehash(): void {

@@ -47,12 +47,65 @@ export class ProtoReader {
 
   /** Reads a varint of at most ten bytes and 64 bits into `low` and `high`. */
   varint(): void {
+    const { bytes, at } = this;
+    const first = bytes[at]!;
+    if (first < 128 && at < this.end) {
+      this.at = at + 1;
+      this.low = first;
+      this.high = 0;
+      return;
+    }
+    const second = bytes[at + 1]!;
+    if (second < 128 && at + 1 < this.end) {
+      this.at = at + 2;
+      this.low = (first & 127) | (second << 7);
+      this.high = 0;
+      return;
+    }
+    this.#longVarint();
+  }
+
+  /**
+   * The next tag, and when it announces a varint its value in `low` and `high`: one call per field of messages that
+   * hold mostly numbers.
+   */
+  field(): number {
+    const { bytes, at } = this;
+    const tag = bytes[at]!;
+    if (tag > 127 || tag < 8 || (tag & 7) !== 0 || at + 4 > this.end) return this.#anyField();
+    const first = bytes[at + 1]!;
+    if (first < 128) {
+      this.at = at + 2;
+      this.low = first;
+    } else {
+      const second = bytes[at + 2]!;
+      if (second < 128) {
+        this.at = at + 3;
+        this.low = (first & 127) | (second << 7);
+      } else {
+        const third = bytes[at + 3]!;
+        if (third > 127) return this.#anyField();
+        this.at = at + 4;
+        this.low = (first & 127) | ((second & 127) << 7) | (third << 14);
+      }
+    }
+    this.high = 0;
+    return tag;
+  }
+
+  #anyField(): number {
+    const tag = this.tag();
+    if ((tag & 7) === WireType.varint) this.varint();
+    return tag;
+  }
+
+  #longVarint(): void {
     const bytes = this.bytes;
     let at = this.at;
-    let byte = at < this.end ? bytes[at++]! : this.#endsInside();
-    let low = byte & 127;
+    let low = 0;
     let high = 0;
-    for (let shift = 7; byte >= 128; shift += 7) {
+    let byte = 128;
+    for (let shift = 0; byte >= 128; shift += 7) {
       byte = at < this.end ? bytes[at++]! : this.#endsInside();
       const bits = byte & 127;
       if (shift < 28) low |= bits << shift;
@@ -85,19 +138,20 @@ export class ProtoReader {
     return this.high * TWO_32 + this.low;
   }
 
-  /** A varint that must be below `limit`; `what` names it in the error. */
-  index(limit: number, what: string): number {
-    const start = this.at;
-    this.varint();
+  /** The varint that was read must be below `limit`; `what` names it in the error. */
+  below(limit: number, what: string): number {
     const value = this.high * TWO_32 + this.low;
-    if (value >= limit) this.fail(`${what} ${this.signed()} is not below ${limit}`, start);
+    if (value >= limit) this.fail(`${what} ${this.signed()} is not below ${limit}`);
     return value;
   }
 
-  /** A varint clamped into an unsigned 32-bit column: what does not fit, or is negative, becomes 0 ("not set"). */
-  uint32OrZero(): number {
-    this.varint();
+  /** The varint that was read, for an unsigned 32-bit column: what does not fit, or is negative, becomes 0 ("not set"). */
+  get uint32OrZero(): number {
     return this.high === 0 ? this.low : 0;
+  }
+
+  get isZero(): boolean {
+    return this.low === 0 && this.high === 0;
   }
 
   /** Reads eight little-endian bytes into `low` and `high`. */
@@ -135,6 +189,11 @@ export class ProtoReader {
     const view = this.bytes.subarray(this.at, end);
     this.at = end;
     return view;
+  }
+
+  /** Steps over the value of an unknown field whose tag `field` read. */
+  skipRest(tag: number): void {
+    if ((tag & 7) !== WireType.varint) this.skip(tag);
   }
 
   /** Steps over the value of an unknown field. */

@@ -105,7 +105,7 @@ export class FunctionSection {
         row[FunctionColumn.systemName] = this.#strings.id(reader.below(count, 'string index'));
       else if (tag === FunctionField.filename)
         row[FunctionColumn.filename] = this.#strings.id(reader.below(count, 'string index'));
-      else if (tag === FunctionField.startLine) row[FunctionColumn.startLine] = reader.uint32OrZero;
+      else if (tag === FunctionField.startLine) row[FunctionColumn.startLine] = reader.lastUint32OrZero;
       else reader.skipRest(tag);
     }
     reader.leave(end);

@@ -220,8 +220,8 @@ export class LocationSection {
       const tag = reader.field();
       if (tag === LineField.func)
         func = reader.isZero ? 0 : this.#functions.row(this.#find(this.#functions.ids, reader, 'function'));
-      else if (tag === LineField.line) line = reader.uint32OrZero;
-      else if (tag === LineField.column) column = reader.uint32OrZero;
+      else if (tag === LineField.line) line = reader.lastUint32OrZero;
+      else if (tag === LineField.column) column = reader.lastUint32OrZero;
       else reader.skipRest(tag);
     }
     reader.leave(end);

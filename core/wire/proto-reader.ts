@@ -146,8 +146,14 @@ export class ProtoReader {
   }
 
   /** The varint that was read, for an unsigned 32-bit column: what does not fit, or is negative, becomes 0 ("not set"). */
-  get uint32OrZero(): number {
+  get lastUint32OrZero(): number {
     return this.high === 0 ? this.low : 0;
+  }
+
+  /** Reads a varint for an unsigned 32-bit column; see lastUint32OrZero. */
+  uint32OrZero(): number {
+    this.varint();
+    return this.lastUint32OrZero;
   }
 
   get isZero(): boolean {

@@ -93,7 +93,7 @@ mod tests {
         for hub in [100 * LENGTH + 3, 5, LENGTH + 600_000_000] {
             let next = first.next(at(first.until, hub));
             assert_eq!(next.start % LENGTH, 0);
-            assert_eq!((next.start..next.end).contains(&hub), true);
+            assert!((next.start..next.end).contains(&hub));
             assert!(next.from == first.until && next.until > next.from);
         }
     }

@@ -54,7 +54,6 @@ pub fn run(options: Options) -> Result<(), String> {
     ffi::keep_allocator_small();
     let signals = ffi::termination_signals().map_err(|error| format!("cannot watch signals: {error}"))?;
     let output = FrameWriter::start(std::io::stdout()).map_err(|error| format!("cannot start a thread: {error}"))?;
-    output.send(FrameKind::Hello, status::hello(&options).as_bytes());
     let mut sampler = Sampler::start(options, output)?;
     ffi::set_thread_niceness(SAMPLING_NICENESS);
     sampler.run_until_stopped(signals.as_raw_fd());
@@ -70,15 +69,16 @@ impl Sampler {
         };
         let rings = Rings::open(&options).map_err(explain)?;
         rings.enable().map_err(explain)?;
-        for refused in rings.degradations(&options) {
-            output.send(FrameKind::Log, status::log("warn", refused).as_bytes());
-        }
         let names = Names::start(options.symbols, options.symbol_cpu)
             .map_err(|error| format!("cannot start a thread: {error}"))?;
         let max_modules = (ffi::raise_open_file_limit() / 2).clamp(64, MAX_MODULES) as usize;
         let window =
             Window::first(Moment::now(options.clock_offset_ms), u64::from(options.window_seconds) * 1_000_000_000);
         let processes = Processes::scan(ffi::monotonic_ns());
+        output.send(FrameKind::Hello, status::hello(&options).as_bytes());
+        for refused in rings.degradations(&options) {
+            output.send(FrameKind::Log, status::log("warn", refused).as_bytes());
+        }
         let writer = WindowWriter::new(output, options.frequency);
         let session = Session::new(&options, rings.layout(), names, processes, max_modules);
         Ok(Sampler {

@@ -33,11 +33,15 @@ static double cpu_seconds(void) {
     return used.tv_sec + used.tv_nsec * 1e-9;
 }
 
+/* Rounds differ in length, so that they never run in step with the sampling clock. */
 SEPARATE void rounds(double limit) {
+    unsigned long random = 1;
     while (cpu_seconds() < limit) {
-        work_a(60);
-        work_b(30);
-        work_c(10);
+        random = mix(random);
+        unsigned long units = 5 + (random >> 60);
+        work_a(6 * units);
+        work_b(3 * units);
+        work_c(units);
     }
 }
 

@@ -73,10 +73,8 @@ impl Sampler {
         stdout.read_exact(&mut hello).unwrap();
         let mut payload = vec![0; u32::from_le_bytes(hello[..4].try_into().unwrap()) as usize];
         stdout.read_exact(&mut payload).unwrap();
-        assert_eq!(hello[4], 4, "the first frame is hello");
+        assert_eq!(hello[4], 4, "the first frame is hello, once sampling has begun");
         let reader = std::thread::spawn(move || read_frames(stdout, vec![(4, payload)]));
-        // Time to open the rings and to read /proc.
-        std::thread::sleep(std::time::Duration::from_millis(300));
         Sampler { child, reader }
     }
 

@@ -173,12 +173,17 @@ function drainThenClose(message: IncomingMessage, out: ServerResponse): void {
   message.on('close', () => clearTimeout(timer));
 }
 
+/** How often connections that became idle are looked for while the server closes. */
+const IDLE_CHECK_MS = 20;
+
 async function closeServer(server: Server, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
-  server.closeIdleConnections();
+  // A connection whose last request just ended would otherwise be kept alive for the next one.
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
   const timer = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
+  clearInterval(idle);
   clearTimeout(timer);
 }

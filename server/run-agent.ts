@@ -19,6 +19,8 @@ export interface AgentOptions {
   secretAccessKey: string;
   /** Of the server; the agent gets a folder of its own below. */
   dataFolder: string;
+  /** The program to run, where it is not the agent of this installation. */
+  main?: string;
   /** A line that the agent prints. */
   onLine(line: string): void;
   /** The agent ended by itself and is started again in `retryMs`. */
@@ -75,21 +77,25 @@ export function runAgent(options: AgentOptions): RunningAgent {
 }
 
 function spawnAgent(options: AgentOptions): ChildProcess {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', AGENT_MAIN], {
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
-    env: {
-      ...process.env,
-      CINDERBLOCK_HUB_URL: options.hubUrl,
-      CINDERBLOCK_CLUSTER: options.cluster,
-      CINDERBLOCK_NODE: options.node,
-      CINDERBLOCK_ACCESS_KEY_ID: options.accessKeyId,
-      CINDERBLOCK_SECRET_ACCESS_KEY: options.secretAccessKey,
-      CINDERBLOCK_AGENT_DIR: join(options.dataFolder, 'agent'),
-      // For where nothing can be sampled: the agent then profiles the process that started it.
-      CINDERBLOCK_SERVER_PID: String(process.pid),
+  const child = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', options.main ?? AGENT_MAIN],
+    {
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: {
+        ...process.env,
+        CINDERBLOCK_HUB_URL: options.hubUrl,
+        CINDERBLOCK_CLUSTER: options.cluster,
+        CINDERBLOCK_NODE: options.node,
+        CINDERBLOCK_ACCESS_KEY_ID: options.accessKeyId,
+        CINDERBLOCK_SECRET_ACCESS_KEY: options.secretAccessKey,
+        CINDERBLOCK_AGENT_DIR: join(options.dataFolder, 'agent'),
+        // For where nothing can be sampled: the agent then profiles the process that started it.
+        CINDERBLOCK_SERVER_PID: String(process.pid),
+      },
     },
-  });
+  );
   child.stdin?.on('error', () => undefined);
   for (const stream of [child.stdout!, child.stderr!])
     createInterface({ input: stream }).on('line', options.onLine);

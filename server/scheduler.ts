@@ -33,7 +33,9 @@ export function startScheduler(hub: Hub): Scheduler {
   return {
     async stop(graceMs) {
       stopped.abort();
-      await Promise.race([Promise.all(loops).then(() => drain(hub)), pause(graceMs)]);
+      const drained = new AbortController();
+      const work = Promise.all(loops).then(() => drain(hub));
+      await Promise.race([work.finally(() => drained.abort()), pause(graceMs, drained.signal)]);
     },
   };
 }

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RetryableError } from '../../core/errors.ts';
+import { ingestBatch } from '../../pipeline/ingest-batch.ts';
+import { startScheduler } from '../../server/scheduler.ts';
+import { batchOf, openHub } from '../pipeline/fixtures.ts';
+
+const ROWS = [{ service: 'shop', stacks: { 'a;b': 3 } }];
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+test('queued batches are stored without being asked', async (t) => {
+  const hub = await openHub(t);
+  await ingestBatch(hub, { cluster: 'c', bytes: batchOf(1, ROWS) });
+  const scheduler = startScheduler(hub);
+  await until(async () => (await hub.queue.depth()).visible === 0);
+  await scheduler.stop(5000);
+});
+
+test('stopping stores what came since the last round', async (t) => {
+  const hub = await openHub(t);
+  const scheduler = startScheduler(hub);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await ingestBatch(hub, { cluster: 'c', bytes: batchOf(1, ROWS) });
+  await scheduler.stop(5000);
+  assert.deepEqual(await hub.queue.depth(), { visible: 0, inFlight: 0, dead: 0, oldestMs: 0 });
+});
+
+test('a failing job is tried again, and says what and when', async (t) => {
+  const hub = await openHub(t);
+  const receive = hub.queue.receive.bind(hub.queue);
+  let failures = 0;
+  hub.queue.receive = async (options) => {
+    if (++failures === 1) throw new RetryableError('the disk is full');
+    return receive(options);
+  };
+  await ingestBatch(hub, { cluster: 'c', bytes: batchOf(1, ROWS) });
+  const scheduler = startScheduler(hub);
+  await until(async () => (await hub.queue.depth()).visible === 0 && failures > 1);
+  await scheduler.stop(5000);
+  assert.deepEqual(hub.logs, ['process-batches: the disk is full; next try in 1 s']);
+});
+
+test('stopping does not wait for storage that hangs', async (t) => {
+  const hub = await openHub(t);
+  hub.queue.receive = () => new Promise(() => undefined);
+  const scheduler = startScheduler(hub);
+  await scheduler.stop(50);
+});
+
+test('batches that cannot be stored at the end stay queued, and it says so', async (t) => {
+  const hub = await openHub(t);
+  const scheduler = startScheduler(hub);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await ingestBatch(hub, { cluster: 'c', bytes: batchOf(1, ROWS) });
+  hub.objects.put = () => Promise.reject(new RetryableError('the disk is full'));
+  await scheduler.stop(5000);
+  assert.match(hub.logs.join('\n'), /stay queued until the next start: the disk is full/);
+});

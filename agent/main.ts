@@ -1,91 +1,42 @@
-import { readFileSync } from 'node:fs';
-import { RejectedError } from '../core/errors.ts';
-import { AGENT_HELP, type AgentSettings, readSettings } from './agent-settings.ts';
-import type { EngineName } from './engine.ts';
-import { ensureSampler } from './ensure-sampler.ts';
-import { lockFolder } from './folder-lock.ts';
-import { Supervisor } from './supervisor.ts';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-// The entry of the agent. Memory: start it with `node --max-old-space-size=64 --max-semi-space-size=1 agent/main.ts`,
-// which keeps the supervisor well below 100 MiB; docs/agent.md says more.
+// The entry of the agent. Node.js runs TypeScript by stripping its types, and the stripper takes 30 MB that it never gives
+// back. With what it makes in a cache it is not loaded at all, so the first start fills the cache in a process of its own.
+// Start it with `node --max-old-space-size=64 --max-semi-space-size=1 agent/main.ts`; docs/agent.md says what that saves.
 
-const EXIT_USAGE = 2;
-const EXIT_FAILED = 1;
+const FILL_CACHE = 'CINDERBLOCK_FILL_COMPILE_CACHE';
+const FILL_MS = 30_000;
 
-async function main(): Promise<void> {
-  const args = process.argv.slice(2);
-  if (args.includes('--help') || args.includes('-h')) {
-    process.stdout.write(AGENT_HELP);
-    return;
-  }
-  const settings = readSettings(args, process.env);
-  // A secret in the environment is read once; whatever this process starts does not get it.
-  delete process.env.CINDERBLOCK_SECRET_ACCESS_KEY;
-  const unlock = lockFolder(settings.folder);
-  const { engine, samplerBinary } = await chooseEngine(settings);
-  const supervisor = new Supervisor({ settings, version: productVersion(), engine, samplerBinary, log });
-  stopOnRequest(supervisor, settings, unlock);
-  await supervisor.start();
-}
-
-/** Which engine runs, said in one line. */
-async function chooseEngine(
-  settings: AgentSettings,
-): Promise<{ engine: EngineName; samplerBinary?: string }> {
-  const { engine, frequency, sampler } = settings;
-  if (engine !== 'node') {
-    const found = await ensureSampler({ binary: sampler, progress: (line) => log('info', line) });
-    if ('binary' in found) {
-      log('info', `samples every process of this machine ${frequency} times a second (engine perf)`);
-      return { engine: 'perf', samplerBinary: found.binary };
+/** Makes sure that the rest of the agent comes out of the cache. Whatever goes wrong here costs memory and nothing else. */
+function useCompileCache(): void {
+  const folder = join(process.env.CINDERBLOCK_AGENT_DIR || '.cinderblock/agent', 'compile-cache');
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const mark = join(folder, `filled-${process.version}`);
+    if (!existsSync(mark)) {
+      const env = { ...process.env, NODE_COMPILE_CACHE: folder, [FILL_CACHE]: '1' };
+      const self = fileURLToPath(import.meta.url);
+      const { status } = spawnSync(process.execPath, [...process.execArgv, self], { env, timeout: FILL_MS });
+      if (status === 0) writeFileSync(mark, '');
     }
-    if (engine === 'perf') throw new RejectedError('invalid', found.remedy);
-    log('warn', `profiles only Cinderblock itself (engine node), as ${found.remedy}`);
-  } else log('info', 'profiles only Cinderblock itself (engine node), as CINDERBLOCK_ENGINE asks for');
-  return { engine: 'node' };
-}
-
-/** SIGTERM, SIGINT, or the end of the server that started this agent. A second request ends it at once. */
-function stopOnRequest(supervisor: Supervisor, settings: AgentSettings, unlock: () => void): void {
-  let isStopping = false;
-  const stop = () => {
-    if (isStopping) process.exit(EXIT_FAILED);
-    isStopping = true;
-    supervisor.stop().then(
-      () => {
-        unlock();
-        process.exit(0);
-      },
-      (error: unknown) => fail(error),
-    );
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  if (settings.serverPid === undefined) return;
-  // The server's end of this pipe closes when it dies, however that happens.
-  process.stdin.resume().once('end', () => isStopping || stop());
-  process.stdin.on('error', () => {});
-}
-
-function productVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
-
-function log(level: 'info' | 'warn' | 'error', message: string): void {
-  const line = level === 'info' ? `${message}\n` : `${level}: ${message}\n`;
-  (level === 'info' ? process.stdout : process.stderr).write(line);
-}
-
-function fail(error: unknown): never {
-  if (error instanceof RejectedError) {
-    log('error', error.message);
-    process.exit(EXIT_USAGE);
+    enableCompileCache(folder);
+  } catch {
+    // A folder that cannot be written will be told about by the spool.
   }
-  log('error', error instanceof Error ? (error.stack ?? error.message) : String(error));
-  process.exit(EXIT_FAILED);
 }
 
-process.stdout.on('error', () => {});
-process.stderr.on('error', () => {});
-main().catch(fail);
+const args = process.argv.slice(2);
+if (args.includes('--help') || args.includes('-h')) {
+  const { AGENT_HELP } = await import('./agent-settings.ts');
+  process.stdout.write(AGENT_HELP);
+} else if (process.env[FILL_CACHE] === '1') {
+  await import('./run-agent.ts');
+} else {
+  useCompileCache();
+  const { runAgent } = await import('./run-agent.ts');
+  runAgent(args);
+}

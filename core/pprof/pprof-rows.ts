@@ -197,6 +197,8 @@ function exactRowsOf(columns: SampleColumns, groups: Groups, part: Part, plan: R
   return rows;
 }
 
+const MAX_SAFE = BigInt(WINDOW_TOTAL_MAX);
+
 function exactRow(byStack: Map<number, bigint>, profileType: string, head: RowHead): ExactRow {
   const entries = [...byStack].sort(([a], [b]) => a - b);
   let divisor = 0n;
@@ -205,8 +207,10 @@ function exactRow(byStack: Map<number, bigint>, profileType: string, head: RowHe
     divisor = greatestCommonDivisor(value, divisor);
     sum += value;
   }
+  // A scale must be as exact as a value: factors of two go over to the values while it is not.
+  while (divisor > MAX_SAFE && divisor % 2n === 0n) divisor /= 2n;
   const scale = Number(divisor);
-  if (BigInt(scale) !== divisor || sum / divisor > BigInt(WINDOW_TOTAL_MAX)) {
+  if (divisor > MAX_SAFE || sum / divisor > MAX_SAFE) {
     throw new RejectedError(
       'invalid',
       `the values of ${profileType} sum to ${sum}, in units of ${divisor}; the limit window_total_max is ${WINDOW_TOTAL_MAX} units (2^53 - 1, beyond which sums are not exact): send shorter windows`,

@@ -44,7 +44,14 @@ test('next and previous go round', () => {
 });
 
 test('zooming out skips callers that are no wider', () => {
-  assert.equal(widerAncestor(tree, row('d'), tree.total), row('a'));
+  const wide = treeOf([
+    { stack: ['a', 'b', 'd'], value: 6 },
+    { stack: ['a', 'c'], value: 3 },
+    { stack: ['x'], value: 3 },
+  ]);
+  const d = wide.nameOf.indexOf(wide.names.indexOf('d'));
+  assert.equal(wide.names[wide.nameOf[widerAncestor(wide, d, wide.total)]], 'a');
+  assert.equal(widerAncestor(tree, row('d'), tree.total), 0, 'a is as wide as everything');
   assert.equal(widerAncestor(tree, row('a'), tree.total), 0);
   assert.deepEqual(pathTo(tree, row('d')), [row('a'), row('b'), row('d')]);
 });

@@ -48,6 +48,7 @@ export class FlameChart {
   dispose(): void {
     this.#observer.disconnect();
     cancelAnimationFrame(this.#frame);
+    this.#state = undefined;
     this.#scroller.removeEventListener('scroll', this.#schedule);
   }
 

@@ -142,6 +142,7 @@ export function ContextMenu({ title, at, items, onClose }: ContextMenuProps) {
     cameFrom.current = document.activeElement;
     panel.current.showPopover();
     placeAt(panel.current, at.x, at.y);
+    panel.current.querySelector<HTMLElement>('[role^=menuitem]')?.focus();
   }, [at]);
   const onToggle = (event: Event) => {
     if ((event as ToggleEvent).newState === 'open') return;

@@ -11,6 +11,7 @@ import {
   type TimelineQuery,
   type TreeQuery,
 } from './api.ts';
+import { markMoment } from './moments.ts';
 import { view } from './navigation.ts';
 import { findPath, pathHash } from './path-hash.ts';
 import { isCpuTime, sortProfileTypes } from './profile-type.ts';
@@ -177,8 +178,9 @@ export const treeLoad = resource(
   () => treeQuery.value && { query: treeQuery.value, again: askedAgain.value },
   async ({ query }, abort) => {
     const bytes = await fetchTree(query, abort);
+    markMoment('bytes');
     show(await client.ask({ kind: 'load', bytes, shaping: shaping() }));
-    return { query, settledAt: performance.now() };
+    return query;
   },
 );
 

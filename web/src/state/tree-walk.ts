@@ -41,7 +41,8 @@ export function nextWanted(
 export function widerAncestor(tree: CallTree, row: number, width: Float64Array): number {
   let at = row;
   while (at !== 0 && width[at] < width[row] * 1.02) at = tree.parent[at];
-  return at;
+  // As wide as everything shows everything.
+  return width[at] >= width[0] * 0.999 ? 0 : at;
 }
 
 /** Rows from the root's child down to `row`. */

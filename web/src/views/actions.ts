@@ -1,4 +1,4 @@
-import { signal } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
 import type { Transform } from '../../../core/flamegraph/transforms.ts';
 import { announce } from '../state/announcer.ts';
 import { frameModule, frameName, frameSentence } from '../state/frame-facts.ts';
@@ -9,6 +9,7 @@ import {
   clock,
   flameLayout,
   matched,
+  searchAnswer,
   selectedRow,
   shaped,
   shownSpan,
@@ -110,6 +111,20 @@ function jump(step: 1 | -1): void {
   const name = current.tree.nameOf[selectedRow.peek()];
   const wanted = hits ? (id: number) => hits[id] === 1 : (id: number) => id === name;
   select(nextWanted(current.tree, selectedRow.peek(), wanted, step));
+}
+
+/** Jumps once the answer to what is being searched is there. */
+export function jumpWhenSearched(step: 1 | -1): void {
+  let done = false;
+  const stop = effect(() => {
+    const answer = searchAnswer.value;
+    if (done || answer?.text !== view.peek().search || answer.generation !== shaped.value?.generation) return;
+    done = true;
+    queueMicrotask(() => {
+      stop();
+      jump(step);
+    });
+  });
 }
 
 function backOut(): void {

@@ -3,6 +3,7 @@ import { useEffect, useId, useRef } from 'preact/hooks';
 import { FlameChart, type FlameChartState } from '../canvas/flame-chart.ts';
 import { announce } from '../state/announcer.ts';
 import { type FrameContext, frameSentence } from '../state/frame-facts.ts';
+import { markMoment } from '../state/moments.ts';
 import { held } from '../state/profile-model.ts';
 import { type ActionId, actionOf } from '../state/shortcuts.ts';
 
@@ -46,8 +47,10 @@ export function FlameCanvas(props: FlameCanvasProps) {
   useEffect(() => {
     const made = new FlameChart(scroller.current!, canvas.current!, spacer.current!);
     chart.current = made;
+    const { dataset } = canvas.current!;
     made.onPaint = () => {
-      canvas.current!.dataset.painted = String(Number(canvas.current!.dataset.painted ?? 0) + 1);
+      dataset.painted = String(Number(dataset.painted ?? 0) + 1);
+      markMoment('painted');
     };
     return () => {
       made.dispose();
@@ -90,12 +93,6 @@ export function FlameCanvas(props: FlameCanvasProps) {
     }
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key === 'Shift' && toggleFreeze()) return;
-    if (event.key === 'Escape' && hover.peek()?.frozen) {
-      unfreeze();
-      event.stopPropagation();
-      return;
-    }
     const action = actionOf(event);
     if (action === undefined) return;
     const box = action === 'menu' ? chart.current!.boxOf(state.selectedRow) : undefined;
@@ -104,16 +101,6 @@ export function FlameCanvas(props: FlameCanvasProps) {
     event.preventDefault();
     event.stopPropagation();
   };
-  // Shift freezes the tooltip also while the pointer is over the graph and the focus elsewhere.
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      if (event.key === 'Shift' && !event.repeat && scroller.current?.matches(':hover:not(:focus-within)')) {
-        toggleFreeze();
-      }
-    };
-    addEventListener('keydown', onKey);
-    return () => removeEventListener('keydown', onKey);
-  }, []);
   return (
     <div
       id={id}
@@ -143,12 +130,12 @@ export function FlameCanvas(props: FlameCanvasProps) {
   );
 }
 
-function toggleFreeze(): boolean {
+/** Holds the tooltip where it is, or lets go of it. */
+export function toggleFreeze(): void {
   const current = hover.peek();
-  if (!current) return false;
+  if (!current) return;
   hover.value = { ...current, frozen: !current.frozen };
   held.value = !current.frozen;
-  return true;
 }
 
 export function unfreeze(): void {

@@ -1,7 +1,7 @@
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { placeAt } from '../parts/anchored.ts';
 import { frameFacts, frameKind, frameModule, frameName } from '../state/frame-facts.ts';
-import { hover } from './flame-canvas.tsx';
+import { hover, toggleFreeze, unfreeze } from './flame-canvas.tsx';
 
 /** Follows the pointer; Shift freezes it, so that its text can be selected. */
 export function FrameTooltip() {
@@ -10,6 +10,19 @@ export function FrameTooltip() {
   useLayoutEffect(() => {
     if (current && box.current) placeAt(box.current, current.x + 14, current.y + 16);
   }, [current?.x, current?.y, current?.row]);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if ((event.target as Element | null)?.matches?.('input, select')) return;
+      if (event.key === 'Shift' && !event.repeat) toggleFreeze();
+      else if (event.key === 'Escape' && hover.peek()?.frozen) {
+        unfreeze();
+        event.stopPropagation();
+      }
+    };
+    // Before the graph's own handler, whose Esc zooms out.
+    addEventListener('keydown', onKey, { capture: true });
+    return () => removeEventListener('keydown', onKey, { capture: true });
+  }, []);
   if (!current || current.row >= current.context.sides.tree.nameOf.length) return null;
   const { context, row, frozen } = current;
   const module = frameModule(context.sides, row);

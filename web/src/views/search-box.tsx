@@ -3,7 +3,7 @@ import { announce } from '../state/announcer.ts';
 import { formatCount, formatShare } from '../state/format.ts';
 import { navigate, view } from '../state/navigation.ts';
 import { searchAnswer, shaped } from '../state/profile-model.ts';
-import { focusElement, runAction } from './actions.ts';
+import { focusElement, jumpWhenSearched } from './actions.ts';
 
 const TYPING_MS = 120;
 
@@ -24,7 +24,7 @@ export function SearchBox() {
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'Enter') {
       put(typed);
-      runAction(event.shiftKey ? 'previous-match' : 'next-match');
+      if (typed !== '') jumpWhenSearched(event.shiftKey ? -1 : 1);
     } else if (event.key === 'Escape') {
       if (typed === '') focusElement('flame-graph');
       setTyped('');

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { openBrowser, type TestBrowser, waitForGraph } from './browser.ts';
+import { type FakeApi, startFakeApi } from './fake-api.ts';
+
+// Diff, Clusters, and what the page says when there is nothing or no answer.
+
+let fake: FakeApi;
+let browser: TestBrowser;
+
+before(async () => {
+  fake = await startFakeApi({ nodes: 3000 });
+  browser = await openBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  await fake?.close();
+});
+
+const page = () => browser.page;
+const goto = (path: string) => page().goto(new URL(path, fake.url).href);
+
+function lastTreeQuery(): URLSearchParams {
+  const request = fake.requests.findLast((path) => path.startsWith('/v1/tree?'));
+  return new URL(request!, fake.url).searchParams;
+}
+
+test('diff compares with the period before, and presets move the baseline', async () => {
+  await goto('./diff?service=payments');
+  await waitForGraph(page());
+  const period = lastTreeQuery();
+  assert.equal(Number(period.get('diff_start')), Number(period.get('end')), 'A ends where B starts');
+  await page()
+    .getByText(/^B uses .*cores, A .*cores: /)
+    .waitFor();
+  await page().getByRole('button', { name: '24 h before' }).click();
+  await page().waitForFunction(() => location.search.includes('arange=-1d'));
+  await page().waitForFunction(
+    () => performance.getEntriesByType('resource').filter((e) => e.name.includes('/v1/tree')).length >= 2,
+  );
+  const day = lastTreeQuery();
+  assert.equal(Number(day.get('diff_start')) - Number(day.get('start')), 86_400_000);
+});
+
+test('the diff table is sorted by the size of the change, with a sign that is not only a colour', async () => {
+  await goto('./diff?service=payments');
+  await waitForGraph(page());
+  await page().locator('#top-table .cell-grew, #top-table .cell-shrank').first().waitFor();
+  const changes = await page()
+    .locator('#top-table .virtual .grid-row .cell-number:last-child .cell-value')
+    .allTextContents();
+  const sizes = changes.map((text) =>
+    Math.abs(Number.parseFloat(text.replace(/[▲▼+\s]/g, '').replace('−', '-'))),
+  );
+  assert.ok(sizes.length > 5);
+  assert.deepEqual(
+    [...sizes].sort((a, b) => b - a),
+    sizes,
+  );
+  assert.ok(
+    changes.every((text) => /^[▲▼] [+−]/.test(text)),
+    changes.join(),
+  );
+});
+
+test('absolute instead of share, swap, and back to Explore', async () => {
+  await goto('./diff?service=payments&range=1700000000000-1700003600000');
+  await waitForGraph(page());
+  await page().getByRole('button', { name: 'Absolute, per second' }).click();
+  await page().waitForFunction(() => location.search.includes('by=absolute'));
+  await page().getByRole('button', { name: 'Swap' }).click();
+  await page().waitForFunction(() => location.search.includes('range=1699996400000-1700000000000'));
+  assert.match(page().url(), /arange=1700000000000-1700003600000/);
+  await page().getByRole('link', { name: 'Explore' }).click();
+  await page().waitForFunction(() => !location.pathname.endsWith('diff'));
+  await page().locator('#top-table [role=columnheader]').getByText('Total').waitFor();
+});
+
+test('clusters: agents worst first with the reason, and the audit', async () => {
+  await goto('./clusters');
+  const rows = page().locator('.cluster tbody tr');
+  await rows.first().waitFor();
+  assert.match((await rows.first().textContent())!, /silent.*node-d.*3 h ago/);
+  await page().getByText('upload refused: 403, the credential was revoked').waitFor();
+  await page().getByText('1 of 5 agents good').waitFor();
+  const audit = page().getByRole('region', { name: 'Audit per hour' }).locator('tbody tr');
+  assert.equal(await audit.count(), 6);
+  assert.match((await audit.first().textContent())!, /400/);
+});
+
+test('with no data at all the page says how to get some', async () => {
+  fake.mode = 'empty';
+  await goto('./');
+  await page().getByRole('heading', { name: 'No profiles yet' }).waitFor();
+  await page()
+    .getByText(`curl --data-binary @cpu.pprof '${fake.url}ingest?name=my-service&format=pprof'`)
+    .waitFor();
+  await page().getByText('npm start').first().waitFor();
+  await goto('./clusters');
+  await page().getByText('No cluster has registered yet.').waitFor();
+  await page().getByText('No samples were taken in the last 24 hours.').waitFor();
+});
+
+test('with data elsewhere the page offers the nearest', async () => {
+  fake.mode = 'other-range';
+  await goto('./?service=payments');
+  await page().getByRole('heading', { name: 'No CPU profiles here' }).waitFor();
+  await page()
+    .getByRole('button', { name: /^Nearest data: / })
+    .click();
+  await page().waitForFunction(() => /range=\d+-\d+/.test(location.search));
+});
+
+test('a service that does not exist is told apart', async () => {
+  fake.mode = 'data';
+  await goto('./?service=nothing');
+  await page().getByRole('heading', { name: 'No service is called “nothing”' }).waitFor();
+  await page().locator('.empty').getByRole('button', { name: 'All services' }).click();
+  await waitForGraph(page());
+});
+
+test('an error says what and why; trying again recovers', async () => {
+  fake.mode = 'error';
+  await goto('./?service=payments&range=1700000000000-1700003600000');
+  const alert = page().getByRole('alert').first();
+  await alert.getByText('The catalog is being rebuilt.').waitFor();
+  fake.mode = 'data';
+  await alert.getByRole('button', { name: 'Try again' }).click();
+  await waitForGraph(page());
+});
+
+test('a failed refresh keeps the old graph and says so', async () => {
+  fake.mode = 'data';
+  await goto('./?service=payments');
+  await waitForGraph(page());
+  fake.mode = 'error';
+  await page().getByRole('button', { name: 'Refresh', exact: true }).click();
+  await page().getByText('The flame graph could not be refreshed.').waitFor();
+  assert.ok(await page().locator('#flame-graph').isVisible());
+  fake.mode = 'data';
+});
+
+test('live refreshes by itself, and stops when told to', async () => {
+  await page().clock.install();
+  try {
+    await goto('./?service=payments');
+    await waitForGraph(page());
+    const trees = () => fake.requests.filter((path) => path.startsWith('/v1/tree?')).length;
+    const before = trees();
+    await page().clock.runFor(21_000);
+    await page().waitForTimeout(200);
+    assert.ok(trees() >= before + 1, 'asked again');
+    await page().getByRole('button', { name: 'Live' }).click();
+    await page().waitForFunction(() => location.search.includes('live=off'));
+    await page().waitForTimeout(200);
+    const after = trees();
+    await page().clock.runFor(30_000);
+    await page().waitForTimeout(200);
+    assert.equal(trees(), after);
+  } finally {
+    await page().clock.resume();
+  }
+});
+
+test('a broken tree is refused in words', async () => {
+  await page().route('**/v1/tree?*', (route) => route.fulfill({ status: 200, body: 'CBT1 but not really' }));
+  await goto('./?service=checkout');
+  await page()
+    .getByText(/The flame graph could not be loaded.*tree: /)
+    .waitFor();
+  await page().unroute('**/v1/tree?*');
+});

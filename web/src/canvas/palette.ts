@@ -20,7 +20,7 @@ export interface Palette {
   outline: string;
 }
 
-// Colour indices: fixed kinds, then package hues in three lightnesses, then the steps of a diff.
+// Colour indices: fixed kinds, then package hues in a few shades, then the steps of a diff.
 const UNKNOWN = 0;
 const KERNEL = 1;
 const RUNTIME = 2;
@@ -29,9 +29,16 @@ const NATIVE = 4;
 const INTERPRETED = 5;
 const MARKER = 6;
 const FIRST_HUE = 7;
-const HUES = 22;
-const SHADES = 3;
-const FIRST_CHANGE = FIRST_HUE + HUES * SHADES;
+/** Package hues keep away from the magenta of a match (328°) and the red of an error (25°); greens look alike, so few. */
+const HUES = [70, 88, 106, 128, 152, 172, 190, 207, 224, 243, 262, 282];
+/** Lightness and chroma, relative to the theme's: same hue, another function or package. */
+const SHADES: [number, number][] = [
+  [0, 0.085],
+  [0.03, 0.05],
+  [-0.035, 0.065],
+  [0.015, 0.11],
+];
+const FIRST_CHANGE = FIRST_HUE + HUES.length * SHADES.length;
 /** Steps of change to each side of "unchanged". */
 export const CHANGE_STEPS = 8;
 
@@ -46,18 +53,11 @@ const KIND_COLORS: [number, number][] = [
   [260, 0.0],
 ];
 
-/** Package hues keep away from the magenta of a match (328°) and the red of an error (25°). */
-function packageHue(step: number): number {
-  return 75 + (step * (285 - 75)) / (HUES - 1);
-}
-
 export function makePalette(dark: boolean): Palette {
   const lightness = dark ? 0.68 : 0.82;
   const colors = [...KIND_COLORS.map(([hue, chroma]) => ({ lightness, chroma, hue }))];
-  for (let hue = 0; hue < HUES; hue++) {
-    for (let shade = 0; shade < SHADES; shade++) {
-      colors.push({ lightness: lightness + (shade - 1) * 0.035, chroma: 0.075, hue: packageHue(hue) });
-    }
+  for (const hue of HUES) {
+    for (const [lighter, chroma] of SHADES) colors.push({ lightness: lightness + lighter, chroma, hue });
   }
   for (let step = -CHANGE_STEPS; step <= CHANGE_STEPS; step++) colors.push(changeColor(step, lightness));
   const dimLightness = dark ? 0.34 : 0.925;
@@ -114,9 +114,11 @@ function kindColor(kind: FrameKind): number {
 }
 
 function hueIndex(group: string, name: string): number {
-  const hue = scramble(nameHash(group)) % HUES;
-  const shade = scramble(nameHash(name)) % SHADES;
-  return FIRST_HUE + hue * SHADES + shade;
+  const ofGroup = scramble(nameHash(group));
+  const hue = ofGroup % HUES.length;
+  // Functions of a package alternate between two shades; which two, the package decides.
+  const shade = (Math.floor(ofGroup / HUES.length) + (scramble(nameHash(name)) & 1)) % SHADES.length;
+  return FIRST_HUE + hue * SHADES.length + shade;
 }
 
 function scramble(hash: number): number {

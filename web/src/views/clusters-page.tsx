@@ -126,7 +126,7 @@ function AgentRow({ agent, nowMs }: { agent: Agent; nowMs: number }) {
         <td>
           {agent.spooledBatches === 0
             ? 'empty'
-            : `${formatCount(agent.spooledBatches)} batches, ${formatBytes(agent.spooledBytes)}`}
+            : `${formatCount(agent.spooledBatches)} batch${agent.spooledBatches === 1 ? '' : 'es'}, ${formatBytes(agent.spooledBytes)}`}
         </td>
         <td>
           {digits(agent.cpuPercent)} % CPU, {formatBytes(agent.rssBytes)}

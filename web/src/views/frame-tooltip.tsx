@@ -11,17 +11,25 @@ export function FrameTooltip() {
     if (current && box.current) placeAt(box.current, current.x + 14, current.y + 16);
   }, [current?.x, current?.y, current?.row]);
   useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      if ((event.target as Element | null)?.matches?.('input, select')) return;
-      if (event.key === 'Shift' && !event.repeat) toggleFreeze();
-      else if (event.key === 'Escape' && hover.peek()?.frozen) {
-        unfreeze();
-        event.stopPropagation();
-      }
+    // Shift alone, pressed and let go: with a letter it is a capital, with the arrow keys something else again.
+    let alone = false;
+    const onKeyDown = (event: KeyboardEvent) => {
+      alone = event.key === 'Shift' && !(event.target as Element | null)?.matches?.('input, select');
+      if (event.key !== 'Escape' || !hover.peek()?.frozen) return;
+      unfreeze();
+      event.stopPropagation();
+    };
+    const onKeyUp = (event: KeyboardEvent) => {
+      if (event.key === 'Shift' && alone) toggleFreeze();
+      alone = false;
     };
     // Before the graph's own handler, whose Esc zooms out.
-    addEventListener('keydown', onKey, { capture: true });
-    return () => removeEventListener('keydown', onKey, { capture: true });
+    addEventListener('keydown', onKeyDown, { capture: true });
+    addEventListener('keyup', onKeyUp);
+    return () => {
+      removeEventListener('keydown', onKeyDown, { capture: true });
+      removeEventListener('keyup', onKeyUp);
+    };
   }, []);
   if (!current || current.row >= current.context.sides.tree.nameOf.length) return null;
   const { context, row, frozen } = current;

@@ -13,6 +13,7 @@ const PT_NOTE: u32 = 4;
 const PT_GNU_EH_FRAME: u32 = 0x6474_e550;
 const PF_X: u32 = 1;
 const SHT_SYMTAB: u32 = 2;
+const SHT_DYNSYM: u32 = 11;
 const SHT_NOBITS: u32 = 8;
 const SHF_COMPRESSED: u64 = 1 << 11;
 const NOTE_GNU_BUILD_ID: u32 = 3;
@@ -63,8 +64,8 @@ pub struct Elf {
     /// Bytes of DWARF in the file, and whether any of it is compressed.
     pub debug_bytes: u64,
     pub debug_compressed: bool,
-    /// Bytes of `.symtab`.
-    pub symtab_bytes: u64,
+    /// The symbol table (`.symtab`, else `.dynsym`) and the names that it refers to.
+    pub symbols: Option<(Section, Section)>,
 }
 
 struct Fields<'a>(&'a [u8]);
@@ -185,10 +186,19 @@ fn read_section_headers(file: &dyn ReadAt, elf: &mut Elf, offset: u64, entry_byt
             note_section(elf, name.unwrap_or(&[]), &entry);
         }
     }
+    let table_of = |kind| table.chunks_exact(64).map(Fields).find(|entry| entry.u32(4) == kind);
+    elf.symbols = table_of(SHT_SYMTAB).or_else(|| table_of(SHT_DYNSYM)).and_then(|symbols| {
+        let names = table.chunks_exact(64).map(Fields).nth(symbols.u32(40) as usize)?;
+        Some((section_of(&symbols), section_of(&names)))
+    });
+}
+
+fn section_of(entry: &Fields<'_>) -> Section {
+    Section { address: entry.u64(16), file_offset: entry.u64(24), bytes: entry.u64(32) }
 }
 
 fn note_section(elf: &mut Elf, name: &[u8], entry: &Fields<'_>) {
-    let section = Section { address: entry.u64(16), file_offset: entry.u64(24), bytes: entry.u64(32) };
+    let section = section_of(entry);
     let compressed = entry.u64(8) & SHF_COMPRESSED != 0 || name.starts_with(b".zdebug_");
     match name {
         b".eh_frame" => elf.eh_frame = Some(section),
@@ -196,7 +206,6 @@ fn note_section(elf: &mut Elf, name: &[u8], entry: &Fields<'_>) {
         b".debug_frame" if !compressed => elf.debug_frame = Some(section),
         b".text" => elf.text = Some(section),
         b".got" => elf.got = Some(section),
-        _ if entry.u32(4) == SHT_SYMTAB => elf.symtab_bytes = section.bytes,
         _ => {}
     }
     if name.starts_with(b".debug_") || name.starts_with(b".zdebug_") {
@@ -231,6 +240,11 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 impl Elf {
+    /// True for an address in an executable segment.
+    pub fn is_code(&self, address: u64) -> bool {
+        self.segments.iter().any(|segment| address.wrapping_sub(segment.address) < segment.memory_bytes)
+    }
+
     /// Distance between the addresses of the file and those of a process that maps `file_offset` of it at `start`.
     pub fn bias(&self, start: u64, file_offset: u64) -> Option<u64> {
         let page_mask = crate::ffi::page_bytes() as u64 - 1;
@@ -266,7 +280,7 @@ mod tests {
         let elf = parse(&own_executable()).unwrap();
         let function = own_executable as *const () as u64;
         assert!(elf.eh_frame.is_some() && elf.eh_frame_hdr.is_some() && elf.text.is_some());
-        assert!(elf.symtab_bytes > 0);
+        assert!(elf.symbols.is_some_and(|(table, names)| table.bytes > 0 && names.bytes > 0));
         let line = std::fs::read_to_string("/proc/self/maps").unwrap();
         let mapping = line.lines().filter_map(crate::proc_files::parse_maps_line);
         let mapping = mapping.into_iter().find(|m| (m.start..m.end).contains(&function)).unwrap();

@@ -40,6 +40,7 @@ mod session;
 mod sha256;
 mod status;
 mod symbol;
+mod symbol_table;
 #[cfg(test)]
 mod test_random;
 mod unwind;

@@ -7,6 +7,12 @@ import { zstdCodec } from '../storage/zstd-codec.ts';
 /** Tenant of everything on a single node. */
 export const LOCAL_TENANT = 'local';
 
+/**
+ * One process alone takes batches off the queue, one round after the other, so nobody else can take what it works on.
+ * What a crash left hidden is soon seen again.
+ */
+const VISIBILITY_MS = 5000;
+
 /** The hub of one machine: the use cases' ports on a data folder. */
 export function openHub(
   storage: EmbeddedStorage,
@@ -21,7 +27,7 @@ export function openHub(
     clock: options.clock,
     random: Math.random,
     tenant: LOCAL_TENANT,
-    settings: { ...defaultHubSettings, ...options.settings },
+    settings: { ...defaultHubSettings, processVisibilityMs: VISIBILITY_MS, ...options.settings },
     telemetry: options.telemetry,
   };
 }

@@ -52,14 +52,20 @@ function accessText({ token, open, host }: ServeCommand): string {
   return 'open to this machine, without a token; agents sign';
 }
 
-/** Resolves at the first SIGINT or SIGTERM. The second ends the process on the spot. */
+/** A launcher and its terminal may both pass on one Ctrl-C; a person needs longer to press it again. */
+const SAME_PRESS_MS = 500;
+
+/** Resolves at the first SIGINT or SIGTERM. The next one ends the process on the spot. */
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
-    let isStopping = false;
+    let stoppingSince: number | undefined;
     const onSignal = (signal: 'SIGINT' | 'SIGTERM') => {
-      if (isStopping) process.exit(signal === 'SIGINT' ? 130 : 143);
-      isStopping = true;
-      resolve();
+      if (stoppingSince === undefined) {
+        stoppingSince = performance.now();
+        resolve();
+      } else if (performance.now() - stoppingSince > SAME_PRESS_MS) {
+        process.exit(signal === 'SIGINT' ? 130 : 143);
+      }
     };
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);

@@ -52,6 +52,9 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+/** A batch that was being stored when the process was killed is not to blame for it: give it many chances. */
+const MAX_RECEIVES = 20;
+
 /** How long each step of stopping may take. */
 const AGENT_GRACE_MS = 10_000;
 const DRAIN_GRACE_MS = 10_000;
@@ -65,9 +68,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { host = '127.0.0.1', port = 4040, clock = Date.now, dataFolder } = options;
   const write = options.log ?? ((line: string) => process.stderr.write(line));
   const telemetry = createTelemetry({ level: options.logLevel ?? 'info', clock, write });
-  const storage = await openEmbeddedStorage({ folder: dataFolder, clock }).catch((error) => {
-    throw storageError(dataFolder, error);
-  });
+  const storage = await openEmbeddedStorage({ folder: dataFolder, clock, maxReceives: MAX_RECEIVES }).catch(
+    (error) => {
+      throw storageError(dataFolder, error);
+    },
+  );
   const hub = openHub(storage, { telemetry, clock, settings: options.settings });
   const web = serveWeb(options.web === true);
   let http: HttpServer;

@@ -1,68 +1,14 @@
 import assert from 'node:assert/strict';
-import { createHash, createHmac } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
-import { SignatureV4 } from '@smithy/signature-v4';
 import { batchOf } from '../../pipeline/fixtures.ts';
 import { type ApiUnderTest, CPU, type Json, NOW, openApi } from '../api-under-test.ts';
+import { type SignOptions, signedRequest } from '../signed-request.ts';
 
 const KEY = { accessKeyId: 'CBTESTKEY', secret: 'the secret of cluster c', cluster: 'c', createdAt: NOW };
 
-/** A hash in the shape that the signer takes. */
-class Sha256 {
-  readonly #hash;
-  constructor(secret?: string | Uint8Array) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret);
-  }
-  update(data: string | Uint8Array) {
-    this.#hash.update(data);
-  }
-  async digest() {
-    return new Uint8Array(this.#hash.digest());
-  }
-  reset() {}
-}
-
-interface SignOptions {
-  accessKeyId?: string;
-  secret?: string;
-  at?: number;
-  service?: string;
-  region?: string;
-  query?: Record<string, string>;
-  headers?: Record<string, string>;
-}
-
-/** Signs as agents do: with the signer of the AWS SDK. */
-async function signed(
-  path: string,
-  body: Uint8Array<ArrayBuffer> | string,
-  options: SignOptions = {},
-): Promise<RequestInit> {
-  const signer = new SignatureV4({
-    service: options.service ?? 'execute-api',
-    region: options.region ?? 'local',
-    credentials: {
-      accessKeyId: options.accessKeyId ?? KEY.accessKeyId,
-      secretAccessKey: options.secret ?? KEY.secret,
-    },
-    sha256: Sha256 as never,
-  });
-  const request = {
-    method: 'POST',
-    protocol: 'http:',
-    hostname: '127.0.0.1',
-    port: 4040,
-    path,
-    query: options.query ?? {},
-    headers: { host: '127.0.0.1:4040', ...options.headers },
-    body,
-  };
-  const sign = signer.sign.bind(signer) as (
-    request: object,
-    options: object,
-  ) => Promise<{ headers: HeadersInit }>;
-  const { headers } = await sign(request, { signingDate: new Date(options.at ?? NOW) });
-  return { method: 'POST', headers, body };
+/** Signs with the key of cluster c, at the time of the hub's clock, unless told otherwise. */
+function signed(path: string, body: Uint8Array<ArrayBuffer> | string, options: Partial<SignOptions> = {}) {
+  return signedRequest(`http://127.0.0.1:4040${path}`, body, { ...KEY, at: NOW, ...options });
 }
 
 const BATCHES = '/v1/clusters/c/batches';

@@ -128,12 +128,14 @@ export class BatchBuilder {
     this.#newestStart = 0;
     const parts = datasets.length === 0 ? [] : [datasets];
     for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
-      const halves = halve(part);
+      const isLast = parts.length === 0;
       try {
-        this.#spool(part, parts.length === 0, halves !== undefined);
+        this.#spool(part, isLast, this.#options.bytesTarget ?? BATCH_BYTES_TARGET);
       } catch (error) {
-        if (!(error instanceof BatchTooLong) || halves === undefined) throw error;
-        parts.push(halves[1], halves[0]);
+        if (!(error instanceof BatchTooLong)) throw error;
+        const halves = halve(part);
+        if (halves === undefined) this.#spool(part, isLast, Number.POSITIVE_INFINITY);
+        else parts.push(halves[1], halves[0]);
       }
     }
   }
@@ -155,14 +157,11 @@ export class BatchBuilder {
   }
 
   /** @param isLast whether the batch answers for all that was not said yet */
-  #spool(datasets: readonly DatasetBuilder[], isLast: boolean, canBeParted: boolean): void {
+  #spool(datasets: readonly DatasetBuilder[], isLast: boolean, bytesTarget: number): void {
     const { spool, now } = this.#options;
     const kept = samplesIn(datasets);
     const { taken, lost } = isLast ? spool.unreported : { taken: kept, lost: 0 };
     const { minTime, maxTime } = timeRangeOf(timesOf({ datasets: () => datasets }));
-    const bytesTarget = canBeParted
-      ? (this.#options.bytesTarget ?? BATCH_BYTES_TARGET)
-      : Number.POSITIVE_INFINITY;
     const isSpooled = spool.append({
       kept,
       taken,

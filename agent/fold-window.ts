@@ -1,6 +1,6 @@
 import type { BlockBuilder } from '../core/block/block-builder.ts';
 import { type Labels, labelsKey, labelsOf } from '../core/labels/labels.ts';
-import type { DatasetBuilder } from '../core/profile/dataset-builder.ts';
+import { DatasetBuilder } from '../core/profile/dataset-builder.ts';
 import type { ProfileRows } from '../core/profile/profile-rows.ts';
 import type { DropRule } from './drop-rules.ts';
 import { OVERFLOW_SERVICE, threadLabel } from './labels.ts';
@@ -50,8 +50,21 @@ export function foldWindow(from: BlockBuilder, into: BlockBuilder, options: Fold
   }
   const folded = smallest(bySeries, options.seriesMax);
   let kept = 0;
-  for (const [dataset, ofDataset] of moves)
-    kept += moveRows(dataset, ofDataset, folded, into, options.overflow);
+  const rest = new DatasetBuilder(OVERFLOW_SERVICE);
+  for (const [dataset, ofDataset] of moves) {
+    kept += moveRows(
+      dataset,
+      into.dataset(dataset.service),
+      (move) => (folded.has(move) ? undefined : move.labels),
+      ofDataset,
+    );
+    moveRows(dataset, rest, (move) => (folded.has(move) ? options.overflow : undefined), ofDataset);
+  }
+  // Each dataset brought a row of its own to the rest.
+  if (folded.size > 0)
+    kept += moveRows(rest, into.dataset(rest.service), () => options.overflow, [
+      { key: '', labels: options.overflow, samples: 0 },
+    ]);
   let overflowed = 0;
   for (const { samples } of folded) overflowed += samples;
   return { kept, droppedByRules, overflowed };
@@ -76,25 +89,24 @@ function smallest(bySeries: Map<string, Move>, seriesMax: number): Set<Move> {
   return new Set(byWeight.slice(Math.max(0, seriesMax - 1)));
 }
 
+/**
+ * Adds the rows of the series for which `newLabels` answers labels.
+ * @param moves by series of the dataset
+ * @returns how many samples were added
+ */
 function moveRows(
   dataset: DatasetBuilder,
+  target: DatasetBuilder,
+  newLabels: (move: Move) => Labels | undefined,
   moves: readonly (Move | undefined)[],
-  folded: ReadonlySet<Move>,
-  into: BlockBuilder,
-  overflow: Labels,
 ): number {
+  const labelSets = moves.map((move) => move && newLabels(move));
+  if (!labelSets.some((labels) => labels !== undefined)) return 0;
+  const stackOf = target.symbols.addAll(dataset.symbols);
+  const seriesOf = labelSets.map((labels) => (labels === undefined ? -1 : target.series.intern(labels)));
   let kept = 0;
-  for (const isOverflow of [false, true]) {
-    const wanted = moves.map((move) => move !== undefined && folded.has(move) === isOverflow);
-    if (!wanted.includes(true)) continue;
-    const target = into.dataset(isOverflow ? OVERFLOW_SERVICE : dataset.service);
-    const stackOf = target.symbols.addAll(dataset.symbols);
-    const seriesOf = moves.map((move, i) =>
-      wanted[i] ? target.series.intern(isOverflow ? overflow : move!.labels) : -1,
-    );
-    for (const [profileType, rows] of dataset.types)
-      kept += addSummed(target, profileType, rows, seriesOf, stackOf);
-  }
+  for (const [profileType, rows] of dataset.types)
+    kept += addSummed(target, profileType, rows, seriesOf, stackOf);
   return kept;
 }
 

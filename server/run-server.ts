@@ -7,6 +7,9 @@ import { printable } from './telemetry.ts';
 const STATUS_EVERY_MS = 60_000;
 const NODE_MAJOR_MIN = 24;
 
+/** How long "ready" waits for the agent to say what it samples. */
+const AGENT_WAIT_MS = 5000;
+
 /** `cinderblock serve`: runs until a signal stops it. Answers the exit code. */
 export async function runServer(argv: readonly string[]): Promise<number> {
   try {
@@ -34,6 +37,11 @@ async function serve(command: ServeCommand): Promise<number> {
   });
   tell(`Cinderblock ${PRODUCT_VERSION}\n`);
   tell(`  page    ${server.url}/\n  data    ${command.dataFolder}\n  access  ${accessText(command)}\n`);
+  await Promise.race([
+    server.agentReady,
+    stopped,
+    new Promise((resolve) => setTimeout(resolve, AGENT_WAIT_MS).unref()),
+  ]);
   const webProblem = await Promise.race([server.webReady, stopped.then(() => undefined)]);
   if (webProblem !== undefined) process.stderr.write(`cinderblock: ${printable(webProblem)}\n`);
   tell(`ready in ${((performance.now() - startedAt) / 1000).toFixed(1)} s; Ctrl-C stops\n`);

@@ -1,20 +1,14 @@
-import { hashToken, identify } from '../api/access/identify.ts';
-import { ALL_SCOPES } from '../api/access/identity.ts';
-import { errorResponse, failureOf } from '../api/error-response.ts';
-import { type Api, createApi, withoutPrefix } from '../api/router.ts';
 import type { Hub, HubSettings } from '../pipeline/hub.ts';
 import { openEmbeddedStorage } from '../storage/embedded/open-embedded-storage.ts';
-import { buildWeb, HOW_TO_BUILD, isWebStale, WEB_DIST } from './build-web.ts';
+import { createHandler } from './handle-request.ts';
 import { type HttpServer, listen } from './http-server.ts';
 import { ensureLocalCluster, localAgentCredential, localNode } from './local-cluster.ts';
 import { openHub } from './open-hub.ts';
-import { isLoopback, refuseForeignNames, refuseForeignPages } from './own-pages-only.ts';
-import { PRODUCT_VERSION } from './product-version.ts';
 import { hasAgent, type RunningAgent, runAgent } from './run-agent.ts';
 import { startScheduler } from './scheduler.ts';
+import { serveWeb } from './serve-web.ts';
 import { listenError, storageError } from './startup-error.ts';
 import { createTelemetry, type ServerTelemetry } from './telemetry.ts';
-import { openWebFiles, placeholder, type WebFiles } from './web-files.ts';
 
 export interface ServerOptions {
   dataFolder: string;
@@ -48,6 +42,8 @@ export interface RunningServer {
   telemetry: ServerTelemetry;
   /** Resolves once the page can be served, or with the reason why it cannot. */
   webReady: Promise<string | undefined>;
+  /** Resolves with the first that the agent says, or at once where none runs. */
+  agentReady: Promise<void>;
   /** Agent first, then what is queued, then connections, then the data folder. */
   close(): Promise<void>;
 }
@@ -78,7 +74,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   let http: HttpServer;
   try {
     await ensureLocalCluster(hub.registry, clock());
-    const handle = createHandler(hub, options, telemetry, web.respond);
+    const handle = createHandler(hub, {
+      ...{ host, telemetry, token: options.token, anyHostName: options.anyHostName === true },
+      pathPrefix: prefixOf(options),
+      respondWeb: web.respond,
+    });
     const onError = (error: unknown) => telemetry.log('error', `request failed: ${(error as Error)?.stack}`);
     http = await listen({ host, port, handle, onError }).catch(async (error) => {
       throw await listenError(host, port, error);
@@ -89,13 +89,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
   const url = `http://${urlHost(host)}:${http.port}`;
   const scheduler = startScheduler(hub);
-  const agent = options.agent ? await startAgent(hub, url, options) : undefined;
+  const agentSpoke = Promise.withResolvers<void>();
+  const onAgentLine = (line: string) => {
+    agentSpoke.resolve();
+    (options.onAgentLine ?? ((line) => telemetry.log('info', `agent: ${line}`)))(line);
+  };
+  const agent = options.agent ? await startAgent(hub, url, dataFolder, onAgentLine) : undefined;
+  if (!agent) agentSpoke.resolve();
   let closing: Promise<void> | undefined;
   return {
     url: url + prefixOf(options),
     hub,
     telemetry,
     webReady: web.ready,
+    agentReady: agentSpoke.promise,
     close: () => (closing ??= close()),
   };
 
@@ -118,99 +125,21 @@ function urlHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-type WebResponder = (request: Request, path: string) => Promise<Response | undefined>;
-
-function createHandler(
-  hub: Hub,
-  options: ServerOptions,
-  telemetry: ServerTelemetry,
-  respondWeb: WebResponder,
-) {
-  const prefix = prefixOf(options);
-  const { host = '127.0.0.1', clock = Date.now, token } = options;
-  const api: Api = createApi(hub, { version: PRODUCT_VERSION, pathPrefix: prefix });
-  const access = {
-    registry: hub.registry,
-    clock,
-    open: token === undefined,
-    hostToken: token === undefined ? undefined : hostToken(token),
-  };
-  const guardsNames = token === undefined && options.anyHostName !== true && isLoopback(host);
-  const who = (request: Request) => identify(request, access);
-
-  return async (request: Request): Promise<Response> => {
-    try {
-      refuseForeignPages(request);
-      if (guardsNames) refuseForeignNames(request, host);
-      const { pathname } = new URL(request.url);
-      if (api.has(pathname) || (request.method !== 'GET' && request.method !== 'HEAD')) {
-        return await api.handle(request, { identify: who });
-      }
-      const path = withoutPrefix(pathname, prefix);
-      if (path === '/metrics') return metricsResponse(telemetry);
-      if (prefix !== '' && pathname === prefix) return redirect(`${prefix}/`);
-      return (await respondWeb(request, path)) ?? (await api.handle(request, { identify: who }));
-    } catch (error) {
-      return errorResponse(failureOf(error));
-    }
-  };
-}
-
-/** A token from the environment or a test, which the registry does not know. */
-function hostToken(token: string) {
-  return { tokenHash: hashToken(token), name: 'of this server', scopes: [ALL_SCOPES], createdAt: 0 };
-}
-
-function metricsResponse(telemetry: ServerTelemetry): Response {
-  return new Response(telemetry.metricsText(), { headers: { 'content-type': 'text/plain; version=0.0.4' } });
-}
-
-/** Relative URLs of the page need the slash. */
-function redirect(location: string): Response {
-  return new Response(null, { status: 308, headers: { location } });
-}
-
-/** Serves the page as soon as it is there; the API does not wait for it. */
-function serveWeb(isWanted: boolean): { respond: WebResponder; ready: Promise<string | undefined> } {
-  if (!isWanted) return { respond: async () => undefined, ready: Promise.resolve(undefined) };
-  let files: WebFiles | undefined;
-  let message = 'the page is being built';
-  const ready = (async () => {
-    const { built, output } = isWebStale() ? await buildWeb() : { built: true, output: '' };
-    try {
-      // An old page is better than none.
-      files = await openWebFiles(WEB_DIST);
-    } catch {
-      message = HOW_TO_BUILD;
-    }
-    return built ? undefined : `${HOW_TO_BUILD}${output === '' ? '' : ` (${output.split('\n')[0]})`}`;
-  })();
-  const respond: WebResponder = async (request, path) => {
-    if (files) return files.respond(request, path);
-    return path.includes('.') ? undefined : placeholder(message);
-  };
-  return { respond, ready };
-}
-
 async function startAgent(
   hub: Hub,
   hubUrl: string,
-  options: ServerOptions,
+  dataFolder: string,
+  onLine: (line: string) => void,
 ): Promise<RunningAgent | undefined> {
-  const onLine = options.onAgentLine ?? ((line) => hub.telemetry.log('info', `agent: ${line}`));
   if (!hasAgent()) {
     onLine('not part of this installation');
     return undefined;
   }
   const { accessKeyId, secret, cluster } = await localAgentCredential(hub.registry, hub.clock());
   return runAgent({
-    hubUrl,
-    cluster,
+    ...{ hubUrl, cluster, accessKeyId, dataFolder, onLine },
     node: localNode(),
-    accessKeyId,
     secretAccessKey: secret,
-    dataFolder: options.dataFolder,
-    onLine,
     onExit: (reason, retryMs) =>
       hub.telemetry.log('warn', `agent ${reason}; starting it again in ${retryMs / 1000} s`),
   });

@@ -59,12 +59,14 @@ export class Uploader {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, jitterMs, random, spool } = this.#options;
     while (!signal.aborted) {
+      // Before the step: a batch that comes while it runs must not be slept over.
+      const wake = new AbortController();
+      this.#wake = wake;
       const waitMs = await this.step(signal);
       if (signal.aborted) return;
       if (waitMs === 0) continue;
-      this.#wake = new AbortController();
-      await clock.sleep(waitMs, AbortSignal.any([signal, this.#wake.signal]));
-      if (this.#wake.signal.aborted && spool.batches < 2) await clock.sleep(jitterMs * random(), signal);
+      await clock.sleep(waitMs, AbortSignal.any([signal, wake.signal]));
+      if (wake.signal.aborted && spool.batches < 2) await clock.sleep(jitterMs * random(), signal);
     }
   }
 

@@ -38,6 +38,8 @@ export class ScriptedHub {
     for await (const part of request as AsyncIterable<Buffer>) parts.push(part);
     const received = { path: request.url!, headers: request.headers, body: Buffer.concat(parts) };
     this.received.push(received);
+    // The hub's time is what the script says.
+    response.sendDate = false;
     (this.#script.shift() ?? this.#otherwise)(received, response);
   }
 }

@@ -74,10 +74,37 @@ function writeTuples(out: ByteWriter, table: Tuples): void {
 function readTuples(input: ByteReader, width: number): Tuples {
   const count = input.count(width) + 1;
   const rows = new Uint32Array(count * width);
-  for (let k = 0; k < width; k++) {
-    for (let at = width + k; at < rows.length; at += width) rows[at] = input.index(0x1_0000_0000);
-  }
+  for (let k = 0; k < width; k++) readColumn(input, rows, width + k, width);
   return { width, count, rows };
+}
+
+/**
+ * Reads varints below 2^32 into column[first], column[first + step], … to its end. What a query reads of symbols is
+ * mostly this loop, so numbers of one and two bytes, which nearly all are, do not leave it.
+ */
+function readColumn(input: ByteReader, column: Uint32Array, first: number, step: number): void {
+  const { bytes, end } = input;
+  let from = input.offset;
+  for (let at = first; at < column.length; at += step) {
+    if (end - from >= 2) {
+      const byte = bytes[from]!;
+      if (byte < 128) {
+        column[at] = byte;
+        from++;
+        continue;
+      }
+      const next = bytes[from + 1]!;
+      if (next < 128) {
+        column[at] = (byte & 127) | (next << 7);
+        from += 2;
+        continue;
+      }
+    }
+    input.offset = from;
+    column[at] = input.index(0x1_0000_0000);
+    from = input.offset;
+  }
+  input.offset = from;
 }
 
 function checkColumn(input: ByteReader, table: Tuples, column: number, limit: number, what: string): void {
@@ -90,8 +117,17 @@ function readStacks(input: ByteReader, frameCount: number): Stacks {
   const count = input.count(2) + 1;
   const parents = new Uint32Array(count);
   const frames = new Uint32Array(count);
-  for (let i = 1; i < count; i++) parents[i] = i - 1 - input.index(i);
-  for (let i = 1; i < count; i++) frames[i] = input.index(frameCount);
+  readColumn(input, parents, 1, 1);
+  for (let i = 1; i < count; i++) {
+    const distance = parents[i]!;
+    if (distance >= i) input.fail(`stack ${i} has a parent ${distance + 1} before it`);
+    parents[i] = i - 1 - distance;
+  }
+  readColumn(input, frames, 1, 1);
+  for (let i = 1; i < count; i++) {
+    if (frames[i]! >= frameCount)
+      input.fail(`stack ${i} refers to frame ${frames[i]}, there are ${frameCount}`);
+  }
   return { count, parents, frames };
 }
 

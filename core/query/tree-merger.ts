@@ -6,8 +6,9 @@ import {
 } from '../block/rows-sections.ts';
 import type { CallTree } from '../flamegraph/call-tree.ts';
 import { CallTreeBuilder } from '../flamegraph/call-tree-builder.ts';
+import { StackTable } from '../profile/stack-table.ts';
 import type { Symbols } from '../profile/symbol-table.ts';
-import { frameName } from './frame-names.ts';
+import { FrameNames } from './frame-names.ts';
 
 // Values are first summed per stack of the dataset, one array write per entry; only then do stacks become paths of
 // names in the shared call tree, once per stack that has a value. A day of windows costs its entries plus its stacks.
@@ -16,11 +17,17 @@ import { frameName } from './frame-names.ts';
 export class TreeMerger {
   readonly #builder: CallTreeBuilder;
   readonly #scale: number;
+  readonly #names: FrameNames;
+  /** Paths of names. Every stack of every dataset passes through it, which it is built for; the builder sees only the result. */
+  readonly #paths = new StackTable();
+  /** Value per path. */
+  #self = new Float64Array(1024);
 
   /** @param scale divides every value that will be added; sums of values / scale should stay below 2^53 to be exact */
   constructor(scale: number, unit: string) {
     this.#builder = new CallTreeBuilder({ scale, unit });
     this.#scale = scale;
+    this.#names = new FrameNames(({ text, kind, module }) => this.#builder.name(text, kind, module));
   }
 
   /** Adds the given rows of one profile type of one dataset. */
@@ -30,29 +37,36 @@ export class TreeMerger {
   }
 
   build(): CallTree {
+    const { count, parents, frames } = this.#paths;
+    const nodeOf = new Uint32Array(count);
+    for (let path = 1; path < count; path++) {
+      nodeOf[path] = this.#builder.child(nodeOf[parents[path]!]!, frames[path]!);
+    }
+    for (let path = 0; path < count; path++) {
+      if (this.#self[path]! > 0) this.#builder.addSelf(nodeOf[path]!, this.#self[path]!);
+    }
     return this.#builder.build();
   }
 
   #addStacks(symbols: Symbols, sums: Float64Array): void {
     const { count, parents, frames } = symbols.stacks;
     const reached = reachedStacks(parents, sums, count);
-    // Names are looked up once per frame; 0 is the root's name, which no frame has.
-    const nameOf = new Uint32Array(symbols.frames.count);
-    const nodeOf = new Uint32Array(count);
+    const nameOf = this.#names.of(symbols, reachedFrames(symbols, reached));
+    const paths = this.#paths;
+    const pathOf = new Uint32Array(count);
     for (let stack = 1; stack < count; stack++) {
-      if (reached[stack] === 0) continue;
-      const frame = frames[stack]!;
-      const name = nameOf[frame]! || (nameOf[frame] = this.#name(symbols, frame));
-      const node = this.#builder.child(nodeOf[parents[stack]!]!, name);
-      nodeOf[stack] = node;
-      if (sums[stack]! > 0) this.#builder.addSelf(node, sums[stack]!);
+      if (reached[stack] !== 0)
+        pathOf[stack] = paths.child(pathOf[parents[stack]!]!, nameOf[frames[stack]!]!);
     }
-    if (sums[0]! > 0) this.#builder.addSelf(0, sums[0]!);
+    this.#growSelf(paths.count);
+    for (let stack = 0; stack < count; stack++) this.#self[pathOf[stack]!]! += sums[stack]!;
   }
 
-  #name(symbols: Symbols, frame: number): number {
-    const { text, kind, module } = frameName(symbols, frame);
-    return this.#builder.name(text, kind, module);
+  #growSelf(paths: number): void {
+    if (paths <= this.#self.length) return;
+    const next = new Float64Array(Math.max(paths, this.#self.length * 2));
+    next.set(this.#self);
+    this.#self = next;
   }
 }
 
@@ -82,4 +96,13 @@ function reachedStacks(parents: Uint32Array, sums: Float64Array, count: number):
     reached[parents[stack]!] = 1;
   }
   return reached;
+}
+
+/** 1 for every frame that a reached stack ends in. */
+function reachedFrames({ stacks, frames }: Symbols, reached: Uint8Array): Uint8Array {
+  const wanted = new Uint8Array(frames.count);
+  for (let stack = 1; stack < stacks.count; stack++) {
+    if (reached[stack] !== 0) wanted[stacks.frames[stack]!] = 1;
+  }
+  return wanted;
 }

@@ -17,7 +17,8 @@ export function compileLinearRegex(pattern: string): (text: string) => boolean {
     );
   }
   try {
-    const compiled = RE2JS.compile(`^(?s:${pattern})$`);
+    // Not put between anchors: `matches` tests the whole text, and "a)|(b" must not get out of its group.
+    const compiled = RE2JS.compile(pattern, RE2JS.DOTALL);
     return (text) => compiled.matches(text);
   } catch (error) {
     throw new RejectedError('invalid', `pattern ${JSON.stringify(pattern)}: ${(error as Error).message}`, {

@@ -141,6 +141,42 @@ test('a failed refresh keeps the old graph and says so', async () => {
   fake.mode = 'data';
 });
 
+test('a refresh changes the numbers and nothing else: no flash, nothing closes', async () => {
+  fake.mode = 'data';
+  for (const path of [
+    './?service=payments&q=json',
+    './?service=payments&view=sandwich&fn=runtime.main',
+    './?service=payments&view=tree',
+  ]) {
+    await goto(path);
+    await page().waitForSelector('.grid .virtual .grid-row');
+    await page().waitForTimeout(300);
+    const rows = await page().locator('.grid').first().getAttribute('aria-rowcount');
+    await page().evaluate(() => {
+      const flashes: string[] = [];
+      Object.assign(window, { flashes });
+      new MutationObserver((changes) => {
+        for (const change of changes) {
+          for (const node of change.addedNodes) {
+            if (node instanceof Element && node.matches('.panel-message, .spinner'))
+              flashes.push(node.textContent ?? '');
+          }
+        }
+      }).observe(document.body, { childList: true, subtree: true });
+    });
+    const before = fake.requests.length;
+    await page().getByRole('button', { name: 'Refresh', exact: true }).click();
+    await page().waitForTimeout(500);
+    assert.ok(fake.requests.length > before);
+    assert.deepEqual(
+      await page().evaluate(() => (window as unknown as { flashes: string[] }).flashes),
+      [],
+      path,
+    );
+    assert.equal(await page().locator('.grid').first().getAttribute('aria-rowcount'), rows, path);
+  }
+});
+
 test('live refreshes by itself, and stops when told to', async () => {
   await page().clock.install();
   try {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hotPath, openRows, siblingPlace } from '../../../web/src/state/tree-rows.ts';
+import { hotPath, openRows, sameRows, siblingPlace } from '../../../web/src/state/tree-rows.ts';
 import {
   nextSibling,
   nextWanted,
@@ -62,4 +62,18 @@ test('the tree view opens what is hot', () => {
   assert.deepEqual(hotPath(tree, tree.total), [0, row('a'), row('b'), row('d')]);
   assert.deepEqual(siblingPlace(tree, row('c')), { place: 2, count: 3 });
   assert.deepEqual(siblingPlace(tree, 0), { place: 1, count: 1 });
+});
+
+test('what was open is found again in another tree', () => {
+  const other = treeOf(
+    [
+      { stack: ['a', 'x', 'd'], value: 9 },
+      { stack: ['a', 'b', 'd'], value: 1 },
+    ],
+    'name',
+  );
+  const found = [...sameRows(tree, other, [row('d'), row('c'), 0, row('b')])].map(
+    (at) => other.names[other.nameOf[at]],
+  );
+  assert.deepEqual(found.sort(), ['b', 'd', 'total']);
 });

@@ -1,4 +1,4 @@
-import { computed, effect, signal } from '@preact/signals';
+import { batch, computed, effect, signal } from '@preact/signals';
 import { layoutFlame } from '../../../core/flamegraph/layout.ts';
 import { combinedTotal, type TreeSides } from '../../../core/flamegraph/tree-sides.ts';
 import type { SandwichAnswer, SearchAnswer, Shaped, Shaping, TableAnswer } from '../worker/messages.ts';
@@ -18,6 +18,7 @@ import { isCpuTime, sortProfileTypes } from './profile-type.ts';
 import { resource } from './resource.ts';
 import { selectorOf } from './selector.ts';
 import { resolveRange, type Span } from './time-range.ts';
+import type { Arrangement } from './view-state.ts';
 
 // What the Explore and Diff pages show, derived from the view (the URL) and the clock.
 
@@ -158,10 +159,24 @@ export const isDiff = computed(() => view.value.page === 'diff');
 
 const client = new TreeClient();
 const order = computed(() => view.value.order ?? (isDiff.value ? 'name' : 'heavy'));
-const shapingText = computed(() =>
-  JSON.stringify({ steps: view.value.steps, order: order.value } satisfies Shaping),
-);
-const shaping = () => JSON.parse(shapingText.peek()) as Shaping;
+const reshapingText = computed(() => JSON.stringify({ steps: view.value.steps, order: order.value }));
+
+/** The shape and everything else that is on show of it. */
+function shaping(): Shaping {
+  const { steps, search, arrangement, pivot: chosen } = view.peek();
+  const withTable = hasTable(arrangement);
+  return {
+    steps,
+    order: order.peek(),
+    search,
+    table: withTable,
+    pivot: arrangement === 'sandwich' ? chosen : '',
+  };
+}
+
+function hasTable(arrangement: Arrangement): boolean {
+  return ['table', 'both', 'sandwich'].includes(arrangement);
+}
 
 /** The last tree that came. */
 const latest = signal<Shaped | undefined>(undefined);
@@ -190,7 +205,13 @@ function show(next: Shaped): void {
   if (before && row > 0 && row < before.tree.nameOf.length) {
     selectedRow.value = Math.max(0, findPath(next.tree, pathHash(before.tree, row)));
   } else selectedRow.value = 0;
-  latest.value = next;
+  batch(() => {
+    latest.value = next;
+    searchAnswer.value = next.search;
+    if (next.table) tableAnswer.value = next.table;
+    if (next.sandwich) sandwichAnswer.value = next.sandwich;
+    reshapeError.value = '';
+  });
 }
 
 export const reshapeError = signal('');
@@ -198,26 +219,35 @@ export const reshapeError = signal('');
 /** Whether siblings are in the order of their weight or name. */
 export const siblingOrder = order;
 
-/** Keeps shape, search, table and sandwich in step with the view. */
+/** Keeps shape, search, table and sandwich in step with the view. What came with the shape is not asked for again. */
 export function followView(): void {
   effect(() => {
-    shapingText.value;
+    reshapingText.value;
     if (latest.peek() === undefined) return;
     client.ask({ kind: 'reshape', shaping: shaping() }).then(show, report);
   });
   effect(() => {
     const text = searchText.value;
-    if (shaped.value === undefined) return;
+    const generation = shaped.value?.generation;
+    const known = searchAnswer.peek();
+    if (generation === undefined) return;
     if (text === '') searchAnswer.value = undefined;
-    else client.ask({ kind: 'search', text }).then((answer) => (searchAnswer.value = answer), report);
+    else if (known?.generation !== generation || known.text !== text) {
+      client.ask({ kind: 'search', text }).then((answer) => (searchAnswer.value = answer), report);
+    }
   });
   effect(() => {
-    if (shaped.value === undefined || !needsTable.value) return;
+    const generation = shaped.value?.generation;
+    if (generation === undefined || !needsTable.value || tableAnswer.peek()?.generation === generation)
+      return;
     client.ask({ kind: 'table' }).then((answer) => (tableAnswer.value = answer), report);
   });
   effect(() => {
     const name = pivot.value;
-    if (shaped.value === undefined || name === '') return;
+    const generation = shaped.value?.generation;
+    const known = sandwichAnswer.peek();
+    if (generation === undefined || name === '') return;
+    if (known?.generation === generation && known.name === name) return;
     client
       .ask({ kind: 'sandwich', name, order: order.value })
       .then((answer) => (sandwichAnswer.value = answer), report);
@@ -230,7 +260,7 @@ function report(error: Error): void {
 
 const searchText = computed(() => view.value.search);
 const pivot = computed(() => (view.value.arrangement === 'sandwich' ? view.value.pivot : ''));
-const needsTable = computed(() => ['table', 'both', 'sandwich'].includes(view.value.arrangement));
+const needsTable = computed(() => hasTable(view.value.arrangement));
 export const searchAnswer = signal<SearchAnswer | undefined>(undefined);
 export const tableAnswer = signal<TableAnswer | undefined>(undefined);
 export const sandwichAnswer = signal<SandwichAnswer | undefined>(undefined);

@@ -36,3 +36,28 @@ export function siblingPlace(tree: CallTree, row: number): { place: number; coun
   }
   return { place, count };
 }
+
+/** The rows of another tree that have the same paths; paths that it lacks are left out. */
+export function sameRows(from: CallTree, to: CallTree, rows: Iterable<number>): Set<number> {
+  const found = new Map<number, number>([[0, 0]]);
+  const result = new Set<number>();
+  // Parents have lower rows, so they are found first.
+  for (const row of [...rows].sort((a, b) => a - b)) {
+    const path: number[] = [];
+    for (let at = row; !found.has(at); at = from.parent[at]) path.push(at);
+    for (const step of path.reverse()) {
+      const parent = found.get(from.parent[step])!;
+      found.set(step, parent < 0 ? -1 : childNamed(to, parent, from.names[from.nameOf[step]]));
+    }
+    const same = found.get(row)!;
+    if (same >= 0) result.add(same);
+  }
+  return result;
+}
+
+function childNamed(tree: CallTree, parent: number, name: string): number {
+  for (let child = parent + 1; child < tree.end[parent]; child = tree.end[child]) {
+    if (tree.names[tree.nameOf[child]] === name) return child;
+  }
+  return -1;
+}

@@ -57,15 +57,23 @@ export function FlameCanvas(props: FlameCanvasProps) {
       if (hover.peek()) hover.value = undefined;
     };
   }, []);
-  useEffect(() => chart.current?.show(state), [state]);
+  useEffect(() => {
+    chart.current?.show(state);
+    // The tree may have changed under a resting pointer.
+    const current = hover.peek();
+    if (current && !current.frozen && scroller.current?.matches(':hover')) showTooltip(current.x, current.y);
+  }, [state]);
   useEffect(() => chart.current?.reveal(state.selectedRow), [state.selectedRow]);
 
-  const onPointerMove = (event: PointerEvent) => {
-    if (hover.peek()?.frozen) return;
-    const row = chart.current!.rowAt(event.clientX, event.clientY);
+  const showTooltip = (x: number, y: number) => {
+    const row = chart.current!.rowAt(x, y);
     chart.current!.hover(row);
     canvas.current!.style.cursor = row < 0 ? 'default' : 'pointer';
-    hover.value = row < 0 ? undefined : { context, row, x: event.clientX, y: event.clientY, frozen: false };
+    hover.value = row < 0 ? undefined : { context, row, x, y, frozen: false };
+  };
+  const onPointerMove = (event: PointerEvent) => {
+    if (hover.peek()?.frozen) return;
+    showTooltip(event.clientX, event.clientY);
   };
   const onPointerLeave = () => {
     if (hover.peek()?.frozen) return;

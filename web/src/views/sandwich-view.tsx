@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useMemo, useRef, useState } from 'preact/hooks';
 import { layoutFlame } from '../../../core/flamegraph/layout.ts';
 import type { TreeSides } from '../../../core/flamegraph/tree-sides.ts';
 import type { FlameChartState } from '../canvas/flame-chart.ts';
@@ -6,6 +6,7 @@ import { announce } from '../state/announcer.ts';
 import { formatShare, formatValue } from '../state/format.ts';
 import { frameName, frameSentence } from '../state/frame-facts.ts';
 import { view } from '../state/navigation.ts';
+import { findPath, pathHash } from '../state/path-hash.ts';
 import { isDark } from '../state/preferences.ts';
 import { sandwichAnswer, shaped, widthsOf } from '../state/profile-model.ts';
 import type { ActionId } from '../state/shortcuts.ts';
@@ -28,7 +29,8 @@ export function SandwichView() {
       </p>
     );
   }
-  if (!answer || answer.name !== pivot || answer.generation !== current.generation) {
+  const isSameKind = (answer?.callees.right !== undefined) === (current.right !== undefined);
+  if (!answer || answer.name !== pivot || !isSameKind) {
     return (
       <div class="panel-message" role="status">
         <span class="spinner" aria-hidden="true" />
@@ -67,10 +69,15 @@ function Half({ sides, what, pivot, flipped }: HalfProps) {
   const paint = useMemo(() => paintOf(sides, layout), [sides, layout, view.value.colour, isDark()]);
   const [row, setRow] = useState(1);
   const [zoom, setZoom] = useState(0);
-  useEffect(() => {
-    setRow(1);
-    setZoom(0);
-  }, [sides]);
+  const before = useRef({ sides, pivot });
+  if (before.current.sides !== sides) {
+    // A refresh stays where it was; another function starts anew.
+    const { tree: old } = before.current.sides;
+    const isSame = before.current.pivot === pivot;
+    before.current = { sides, pivot };
+    setRow(isSame ? Math.max(1, findPath(sides.tree, pathHash(old, row))) : 1);
+    setZoom(isSame && zoom > 0 ? Math.max(0, findPath(sides.tree, pathHash(old, zoom))) : 0);
+  }
   const state = useMemo<FlameChartState>(
     () => ({
       ...paint,

@@ -1,10 +1,11 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
+import type { CallTree } from '../../../core/flamegraph/call-tree.ts';
 import { VirtualRows } from '../parts/virtual-rows.tsx';
 import { formatChange, formatShare, formatValue } from '../state/format.ts';
 import { frameName } from '../state/frame-facts.ts';
 import { flameLayout, matched, selectedRow, shaped } from '../state/profile-model.ts';
 import { actionOf } from '../state/shortcuts.ts';
-import { hotPath, openRows, siblingPlace } from '../state/tree-rows.ts';
+import { hotPath, openRows, sameRows, siblingPlace } from '../state/tree-rows.ts';
 import { pathTo } from '../state/tree-walk.ts';
 import type { Shaped } from '../worker/messages.ts';
 import { runAction, select, zoomTo } from './actions.ts';
@@ -17,16 +18,23 @@ const MAX_INDENT = 40;
 export function TreeView() {
   const current = shaped.value;
   if (!current) return null;
-  return <TreeGrid key={current.generation} current={current} />;
+  return <TreeGrid current={current} />;
 }
 
 function TreeGrid({ current }: { current: Shaped }) {
   const { tree } = current;
   const width = flameLayout.value!.width;
   const selected = Math.min(selectedRow.value, tree.nameOf.length - 1);
-  const [expanded, setExpanded] = useState<ReadonlySet<number>>(
-    () => new Set([...hotPath(tree, width), ...pathTo(tree, selected).slice(0, -1), 0]),
+  const [shown, setShown] = useState<{ tree: CallTree; rows: ReadonlySet<number> }>(() => ({
+    tree,
+    rows: new Set([...hotPath(tree, width), ...pathTo(tree, selected).slice(0, -1), 0]),
+  }));
+  // A refresh keeps open what was open.
+  const expanded = useMemo(
+    () => (shown.tree === tree ? shown.rows : sameRows(shown.tree, tree, shown.rows)),
+    [shown, tree],
   );
+  const setExpanded = (rows: ReadonlySet<number>) => setShown({ tree, rows });
   // What was selected elsewhere, in the graph or by search, opens up.
   useEffect(() => {
     const closed = pathTo(tree, selected)

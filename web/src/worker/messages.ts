@@ -4,10 +4,15 @@ import type { Transform } from '../../../core/flamegraph/transforms.ts';
 import type { TreeHeader } from '../../../core/flamegraph/tree-header.ts';
 import type { SideColumns, TreeSides } from '../../../core/flamegraph/tree-sides.ts';
 
-/** How the tree of the last load is to be shaped. */
+/** How the tree of the last load is to be shaped, and what else the page shows of it: all of it comes in one answer. */
 export interface Shaping {
   steps: Transform[];
   order: 'name' | 'heavy';
+  /** '' searches nothing. */
+  search: string;
+  table: boolean;
+  /** Function in the middle of a sandwich; '' wants none. */
+  pivot: string;
 }
 
 /** What the page asks its worker. Each question carries a number that comes back with its answer. */
@@ -25,6 +30,9 @@ export interface Shaped extends TreeSides {
   /** Totals before any step, left and right. */
   whole: { left: number; right: number };
   dropped: { left: number; right: number };
+  search?: SearchAnswer;
+  table?: TableAnswer;
+  sandwich?: SandwichAnswer;
 }
 
 export type SearchAnswer =

@@ -36,7 +36,7 @@ export class TreeSession {
     }
   }
 
-  #shape({ steps, order }: Shaping): Shaped {
+  #shape({ steps, order, search, table, pivot }: Shaping): Shaped {
     const base = this.#loaded(this.#base);
     // The server sends trees in heavy order and diffs in name order.
     const sent = base.right ? 'name' : 'heavy';
@@ -50,6 +50,9 @@ export class TreeSession {
       header: base.header,
       whole: { left: base.tree.total[0], right: base.right?.total[0] ?? 0 },
       dropped,
+      ...(search !== '' && { search: this.#search(search) }),
+      ...(table && { table: this.#table() }),
+      ...(pivot !== '' && { sandwich: this.#sandwich(pivot, order) }),
     };
   }
 

@@ -1,4 +1,4 @@
-import { type Answers, buffersOf, copyOf, type Question, type Reply } from './messages.ts';
+import { type Answers, buffersOf, copyOf, type Question, type Reply, type Shaped } from './messages.ts';
 import { TreeSession } from './tree-session.ts';
 
 const session = new TreeSession();
@@ -17,18 +17,17 @@ scope.onmessage = ({ data: { id, question } }) => {
   }
 };
 
+type Answer = Answers[keyof Answers];
+
 /** The session keeps the current tree, so that one is copied; everything else is given away. */
-function movable(answer: Answers[keyof Answers]): {
-  answer: Answers[keyof Answers];
-  transfer: Transferable[];
-} {
-  if ('tree' in answer) {
-    const copy = { ...answer, ...copyOf(answer) };
-    return { answer: copy, transfer: buffersOf(copy) };
-  }
-  if ('callers' in answer) {
-    return { answer, transfer: [...buffersOf(answer.callers), ...buffersOf(answer.callees)] };
-  }
-  if ('matched' in answer) return { answer, transfer: [answer.matched.buffer] };
-  return { answer, transfer: [] };
+function movable(answer: Answer): { answer: Answer; transfer: Transferable[] } {
+  if (!('tree' in answer)) return { answer, transfer: ownBuffers(answer) };
+  const copy = { ...answer, ...copyOf(answer) };
+  const extras = [copy.search, copy.sandwich].flatMap((extra) => (extra ? ownBuffers(extra) : []));
+  return { answer: copy, transfer: [...buffersOf(copy), ...extras] };
+}
+
+function ownBuffers(answer: Exclude<Answer, Shaped>): Transferable[] {
+  if ('callers' in answer) return [...buffersOf(answer.callers), ...buffersOf(answer.callees)];
+  return 'matched' in answer ? [answer.matched.buffer] : [];
 }

@@ -1,6 +1,6 @@
 import { PRODUCT_VERSION } from './product-version.ts';
 import { parseServeCommand, type ServeCommand, USAGE } from './server-options.ts';
-import { type RunningServer, startServer } from './start-server.ts';
+import type { RunningServer } from './start-server.ts';
 import { StartupError } from './startup-error.ts';
 import { printable } from './telemetry.ts';
 
@@ -29,6 +29,8 @@ async function serve(command: ServeCommand): Promise<number> {
   const startedAt = performance.now();
   const stopped = stopSignal();
   const tell = command.quiet ? () => 0 : say;
+  // Loaded when wanted: a wrong command is answered at once.
+  const { startServer } = await import('./start-server.ts');
   const server = await startServer({
     ...command,
     anyHostName: command.open,

@@ -71,21 +71,10 @@ test('a flag beats the environment', async (t) => {
   assert.match(server.output(), new RegExp(data));
 });
 
-test('wrong commands end with 2 and one line', async (t) => {
-  const cases: [string[], Record<string, string>, RegExp][] = [
-    [['--prot', '1'], {}, /'--prot'/],
-    [['--port', '70000'], {}, /port "70000"/],
-    [[], { CINDERBLOCK_PORT: 'x' }, /port "x"/],
-    [['--prefix', 'a b'], {}, /prefix "a b"/],
-    [['--host', '0.0.0.0'], {}, /can be reached from other machines: set CINDERBLOCK_TOKEN .* --open/],
-    [['--host', '0.0.0.0'], { CINDERBLOCK_TOKEN: 'short' }, /5 characters, it needs 16/],
-  ];
-  for (const [args, env, message] of cases) {
-    const server = spawnServer(t, args, env);
-    assert.equal((await server.ended).code, 2, args.join(' '));
-    assert.match(server.output(), message);
-    assert.match(server.output(), /^cinderblock: [^\n]+\n$/);
-  }
+test('a wrong command ends with 2 and one line', async (t) => {
+  const server = spawnServer(t, ['--port', '70000']);
+  assert.equal((await server.ended).code, 2);
+  assert.equal(server.output(), 'cinderblock: port "70000" must be a number from 0 to 65535\n');
 });
 
 test('a folder that another server has ends it with 4 and one line', async (t) => {

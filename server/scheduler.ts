@@ -1,10 +1,12 @@
 import { RetryableError } from '../core/errors.ts';
-import { compactBlocks, deleteMarkedBlocks } from '../pipeline/compact-blocks.ts';
+import { compactBlocks, compactBlocks, deleteMarkedBlocks, deleteMarkedBlocks } from '../pipeline/compact-blocks.ts';
 import type { Hub } from '../pipeline/hub.ts';
 import { processBatches } from '../pipeline/process-batches.ts';
 
-/** How often the queue is looked at while it is empty. */
-const IDLE_MS = 2000;
+/** How often each job looks for work while there is none. */
+const PROCESS_EVERY_MS = 2000;
+const COMPACT_EVERY_MS = 30_000;
+const DELETE_EVERY_MS = 120_000;
 /** How often blocks are looked at for merging. */
 const COMPACTION_MS = 30_000;
 const BACKOFF_MIN_MS = 1000;
@@ -46,7 +48,7 @@ export function startScheduler(hub: Hub): Scheduler {
 function storeBatches(hub: Hub): Job {
   return {
     name: 'process-batches',
-    idleMs: IDLE_MS,
+    idleMs: PROCESS_EVERY_MS,
     async run() {
       const { batches } = await processBatches(hub);
       const depth = await hub.queue.depth();
@@ -69,6 +71,16 @@ function mergeBlocks(hub: Hub): Job {
       return jobs > 0;
     },
   };
+}
+
+function mergeBlocks(hub: Hub): Job {
+  const run = async () => (await compactBlocks(hub)).jobs > 0;
+  return { name: 'compact-blocks', idleMs: COMPACT_EVERY_MS, run };
+}
+
+function deleteBlocks(hub: Hub): Job {
+  const run = async () => (await deleteMarkedBlocks(hub)) > 0;
+  return { name: 'delete-blocks', idleMs: DELETE_EVERY_MS, run };
 }
 
 function keepHouse(hub: Hub): Job {

@@ -1,5 +1,5 @@
 import { RetryableError } from '../core/errors.ts';
-import { compactBlocks, compactBlocks, deleteMarkedBlocks, deleteMarkedBlocks } from '../pipeline/compact-blocks.ts';
+import { compactBlocks, deleteMarkedBlocks } from '../pipeline/compact-blocks.ts';
 import type { Hub } from '../pipeline/hub.ts';
 import { processBatches } from '../pipeline/process-batches.ts';
 
@@ -7,8 +7,6 @@ import { processBatches } from '../pipeline/process-batches.ts';
 const PROCESS_EVERY_MS = 2000;
 const COMPACT_EVERY_MS = 30_000;
 const DELETE_EVERY_MS = 120_000;
-/** How often blocks are looked at for merging. */
-const COMPACTION_MS = 30_000;
 const BACKOFF_MIN_MS = 1000;
 const BACKOFF_MAX_MS = 30_000;
 const HOUR_MS = 3_600_000;
@@ -34,7 +32,9 @@ interface Job {
 /** Runs the hub's jobs in this process, one loop each, for as long as it lives. */
 export function startScheduler(hub: Hub): Scheduler {
   const stopped = new AbortController();
-  const loops = [storeBatches(hub), mergeBlocks(hub), keepHouse(hub)].map((job) => runForever(hub, job, stopped.signal));
+  const loops = [storeBatches(hub), mergeBlocks(hub), keepHouse(hub)].map((job) =>
+    runForever(hub, job, stopped.signal),
+  );
   return {
     async stop(graceMs) {
       stopped.abort();
@@ -56,19 +56,6 @@ function storeBatches(hub: Hub): Job {
       hub.telemetry.gauge('queue_dead_batches', depth.dead);
       hub.telemetry.gauge('queue_oldest_seconds', depth.oldestMs / 1000);
       return batches > 0;
-    },
-  };
-}
-
-function mergeBlocks(hub: Hub): Job {
-  return {
-    name: 'compact-blocks',
-    idleMs: COMPACTION_MS,
-    async run() {
-      const { jobs } = await compactBlocks(hub);
-      await deleteMarkedBlocks(hub);
-      // What was merged may be ready to be merged again.
-      return jobs > 0;
     },
   };
 }

@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RetryableError } from '../../core/errors.ts';
 import { ingestBatch } from '../../pipeline/ingest-batch.ts';
+import { processBatches } from '../../pipeline/process-batches.ts';
+import { selectTree } from '../../pipeline/run-query.ts';
 import { startScheduler } from '../../server/scheduler.ts';
-import { batchOf, openHub } from '../pipeline/fixtures.ts';
+import { CPU } from '../core/block/fixtures.ts';
+import { batchOf, NOW, openHub } from '../pipeline/fixtures.ts';
 
 const ROWS = [{ service: 'shop', stacks: { 'a;b': 3 } }];
 
@@ -58,4 +61,24 @@ test('batches that cannot be stored at the end stay queued, and it says so', asy
   hub.objects.put = () => Promise.reject(new RetryableError('the disk is full'));
   await scheduler.stop(5000);
   assert.match(hub.logs.join('\n'), /stay queued until the next start: the disk is full/);
+});
+
+test('small blocks are merged, and answers stay what they were', async (t) => {
+  const hub = await openHub(t);
+  const total = async () => {
+    const request = { profileType: CPU, selector: '{}', start: NOW - 3_600_000, end: NOW };
+    return (await selectTree(hub, request)).total;
+  };
+  for (let sequence = 1; sequence <= 12; sequence++) {
+    await ingestBatch(hub, { cluster: 'c', bytes: batchOf(sequence, ROWS) });
+    await processBatches(hub);
+  }
+  const blocks = () => hub.catalog.find({ tenant: hub.tenant, from: 0, until: NOW + 1 });
+  assert.equal((await blocks()).length, 12);
+  const before = await total();
+  const scheduler = startScheduler(hub);
+  await until(async () => (await blocks()).length === 1);
+  await scheduler.stop(5000);
+  assert.equal(await total(), before);
+  assert.ok(before > 0n);
 });

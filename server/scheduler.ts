@@ -32,7 +32,7 @@ interface Job {
 /** Runs the hub's jobs in this process, one loop each, for as long as it lives. */
 export function startScheduler(hub: Hub): Scheduler {
   const stopped = new AbortController();
-  const loops = [storeBatches(hub), mergeBlocks(hub), keepHouse(hub)].map((job) =>
+  const loops = [storeBatches(hub), mergeBlocks(hub), deleteBlocks(hub), keepHouse(hub)].map((job) =>
     runForever(hub, job, stopped.signal),
   );
   return {

@@ -1,34 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { encodePprof } from '../../../core/pprof/encode-pprof.ts';
 import type { DatasetBuilder } from '../../../core/profile/dataset-builder.ts';
 import { FrameColumn, FunctionColumn, MappingColumn } from '../../../core/profile/symbol-table.ts';
 import { fuzzOptions } from '../fuzz-options.ts';
 import { contentOf, decode } from './decoded.ts';
+import { encodeDataset } from './encode-dataset.ts';
 import { pprofBytes } from './pprof-bytes.ts';
 import { randomPprof } from './random-pprof.ts';
 
 // Law: decode∘encode = identity up to the order of tables: stacks with all that their frames, functions and mappings
 // say, and values.
-
-/** The content of a dataset as encodePprof takes it. */
-export function encodeDataset({ symbols, types }: DatasetBuilder): Uint8Array {
-  const names = [...types.keys()];
-  return encodePprof({
-    symbols,
-    sampleTypes: names.map((id) => ({ type: id.split(':')[1]!, unit: id.split(':')[2]! })),
-    values: names.map((id) => {
-      const rows = types.get(id)!;
-      const column = new Float64Array(symbols.stacks.count);
-      for (let i = 0; i < rows.entryCount; i++) column[rows.stacks[i]!]! += rows.values[i]!;
-      return column;
-    }),
-    scale: names.map((id) => types.get(id)!.scale[0]!),
-    timeNanos: 1_600_000_000_000_000_000n,
-    durationNanos: 10_000_000_000n,
-  });
-}
 
 /** Every column that a stack's frames lead to, in text. */
 function fullStacks({

@@ -48,6 +48,10 @@ export function addOtlp(bytes: Uint8Array, options: OtlpOptions): OtlpSummary {
   return new OtlpDecoder(bytes, options).decode();
 }
 
+/** Distinct label sets per profile; samples with further ones get the label overflow="true" instead of their own. */
+export const OTLP_SERIES_MAX = 1000;
+const OVERFLOW: [string, string][] = [['overflow', 'true']];
+
 interface Range {
   readonly start: number;
   readonly end: number;
@@ -240,6 +244,10 @@ class OtlpDecoder {
         timestamps++;
       } else reader.skip(tag);
     }
+    if (values === 0 && timestamps === 0) {
+      this.#reject('a sample has neither values nor timestamps');
+      return;
+    }
     if (values > 0 && timestamps > 0 && values !== timestamps) {
       this.#reject('a sample has as many values as timestamps, or only one of them');
       return;
@@ -269,6 +277,7 @@ class OtlpDecoder {
     const key = labels.length === 0 ? '' : JSON.stringify(labels);
     let group = groups.get(key);
     if (group === undefined) {
+      if (groups.size >= OTLP_SERIES_MAX && labels !== OVERFLOW) return this.#group(groups, target, OVERFLOW);
       const series = target.dataset.series.intern(
         labels.length === 0 ? target.labels : labelsOf([...labels, ...target.labels]),
       );

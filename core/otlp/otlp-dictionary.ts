@@ -1,3 +1,4 @@
+import { limitExceeded } from '../errors.ts';
 import { FrameKind } from '../flamegraph/call-tree.ts';
 import {
   FRAME_KIND_SHIFT,
@@ -7,6 +8,7 @@ import {
   MappingColumn,
   type SymbolTable,
 } from '../profile/symbol-table.ts';
+import { truncatedFrame } from '../profile/truncated-frame.ts';
 import { ProtoReader, WireType } from '../wire/proto-reader.ts';
 import { type AttributeValue, OTLP, readAttribute } from './otlp-attributes.ts';
 
@@ -130,8 +132,10 @@ export class OtlpDictionary {
   }
 }
 
-/** Frames of one stack that are kept; deeper stacks keep the frames at their root. */
+/** Frames of one stack that are kept; deeper ones keep the frames at their root and end in a "[truncated]" leaf. */
 export const OTLP_DEPTH_MAX = 1024;
+/** Frames of all stacks of one request, after locations with several lines are unfolded: bounds time and memory. */
+export const OTLP_FRAMES_MAX = 10_000_000;
 
 /** The dictionary as seen from one symbol table: what was interned there is remembered by index. */
 export class OtlpSymbols {
@@ -140,6 +144,7 @@ export class OtlpSymbols {
   readonly #stacks = new Map<number, number>();
   /** Per location: its frames, outermost first. */
   readonly #locations = new Map<number, Uint32Array>();
+  #frames = 0;
   readonly #functions = new Map<number, number>();
   readonly #mappings = new Map<number, number>();
 
@@ -157,15 +162,26 @@ export class OtlpSymbols {
 
   #readStack(index: number): number {
     const locations = readIndices(this.#dictionary.entry(FIELD.stacks, index), 1);
+    const { stacks } = this.#into;
     let stack = 0;
     let depth = 0;
     for (let i = locations.length - 1; i >= 0; i--) {
       for (const frame of this.#location(locations[i]!)) {
-        if (depth++ >= OTLP_DEPTH_MAX) return stack;
-        stack = this.#into.stacks.child(stack, frame);
+        if (depth++ === OTLP_DEPTH_MAX) {
+          this.#countFrames(depth);
+          return stacks.child(stacks.parents[stack]!, truncatedFrame(this.#into));
+        }
+        stack = stacks.child(stack, frame);
       }
     }
+    this.#countFrames(depth);
     return stack;
+  }
+
+  #countFrames(more: number): void {
+    this.#frames += more;
+    if (this.#frames > OTLP_FRAMES_MAX)
+      throw limitExceeded({ name: 'otlp_frames_max', value: OTLP_FRAMES_MAX, unit: 'frames' }, this.#frames);
   }
 
   #location(index: number): Uint32Array {

@@ -96,7 +96,7 @@ class PprofDecoder {
     locations.reset(raw, sections, into.symbols, limits, options.keepAddresses);
     const { signed, countType } = profileTypesOf(sections, locations.strings, options);
     const labels = new SampleLabels(options.labels, into.series, locations.strings, limits);
-    const columns = this.#samples.read(raw, sections, locations, into.symbols.stacks, labels, limits);
+    const columns = this.#samples.read(raw, sections, locations, into.symbols, labels, limits);
     const start = options.start ?? startOf(sections.timeNanos, options.now);
     const durationMs = Math.max(1, options.durationMs ?? durationOf(sections.durationNanos));
     const { seriesIds } = labels;

@@ -1,11 +1,4 @@
-import { FrameKind } from '../flamegraph/call-tree.ts';
-import {
-  FRAME_KIND_SHIFT,
-  FrameColumn,
-  FrameFlag,
-  FunctionColumn,
-  type SymbolTable,
-} from '../profile/symbol-table.ts';
+import { FrameColumn, FrameFlag, type SymbolTable } from '../profile/symbol-table.ts';
 import { ProtoReader } from '../wire/proto-reader.ts';
 import { afterVarint, shortVarint } from '../wire/short-varint.ts';
 import { emptied } from './emptied.ts';
@@ -25,9 +18,6 @@ import { StringSection } from './string-section.ts';
  *   load address of every process would make all its stacks new.
  */
 export type KeepAddresses = 'all' | 'unsymbolized';
-
-/** Leaf that stands for the frames that were cut from a stack. */
-export const TRUNCATED_NAME = '[truncated]';
 
 const NOTHING = new Uint8Array(0);
 /** Longest varint, in bytes. */
@@ -102,17 +92,6 @@ export class LocationSection {
     const columns = [this.frameById, this.#frameOf, this.runStarts, this.runFrames, this.#lines];
     for (const column of columns) sum += column.byteLength;
     return sum + this.ids.byteLength;
-  }
-
-  /** The frame that ends a stack which was cut. */
-  truncatedFrame(): number {
-    const { strings, functions, frames } = this.#into;
-    const func = new Uint32Array(FunctionColumn.width);
-    func[FunctionColumn.name] = strings.internText(TRUNCATED_NAME);
-    const frame = new Uint32Array(FrameColumn.width);
-    frame[FrameColumn.func] = functions.intern(func);
-    frame[FrameColumn.flags] = FrameKind.marker << FRAME_KIND_SHIFT;
-    return frames.intern(frame);
   }
 
   /** The location whose id `reader` has read: its frame + 1, or -1 − r when it is the run r of several. */

@@ -1,5 +1,7 @@
 import { limitExceeded, MalformedInputError } from '../errors.ts';
 import type { StackTable } from '../profile/stack-table.ts';
+import type { SymbolTable } from '../profile/symbol-table.ts';
+import { truncatedFrame } from '../profile/truncated-frame.ts';
 import { ProtoReader } from '../wire/proto-reader.ts';
 import type { LocationSection } from './location-section.ts';
 import { SampleField } from './pprof-fields.ts';
@@ -28,6 +30,7 @@ export interface SampleColumns {
 export class SampleReader {
   #reader = new ProtoReader(NOTHING, PPROF);
   #locations!: LocationSection;
+  #symbolTable!: SymbolTable;
   #stacks!: StackTable;
   #labels!: SampleLabels;
   #limits!: PprofLimits;
@@ -55,17 +58,18 @@ export class SampleReader {
     raw: Uint8Array,
     sections: PprofSections,
     locations: LocationSection,
-    stacks: StackTable,
+    into: SymbolTable,
     labels: SampleLabels,
     limits: PprofLimits,
   ): SampleColumns {
     this.#reader = new ProtoReader(raw, PPROF);
     this.#locations = locations;
-    this.#stacks = stacks;
+    this.#symbolTable = into;
+    this.#stacks = into.stacks;
     this.#labels = labels;
     this.#limits = limits;
     this.#typeCount = sections.sampleTypes.length;
-    this.#nodesBefore = stacks.count;
+    this.#nodesBefore = into.stacks.count;
     this.#frames = 0;
     this.#truncatedFrame = -1;
     this.#large.clear();
@@ -102,7 +106,7 @@ export class SampleReader {
   release(): void {
     this.#reader = new ProtoReader(NOTHING, PPROF);
     this.#pathBytes = NOTHING;
-    this.#locations = this.#labels = this.#stacks = undefined!;
+    this.#locations = this.#labels = this.#symbolTable = this.#stacks = undefined!;
     this.#large.clear();
   }
 
@@ -289,7 +293,7 @@ export class SampleReader {
 
   /** `node` has as many frames as allowed and more were to come: its leaf gives way to the mark of the cut. */
   #truncate(node: number): number {
-    if (this.#truncatedFrame < 0) this.#truncatedFrame = this.#locations.truncatedFrame();
+    if (this.#truncatedFrame < 0) this.#truncatedFrame = truncatedFrame(this.#symbolTable);
     const parent = this.#stacks.parents[node]!;
     return this.#checked(this.#stacks.child(parent, this.#truncatedFrame), this.#limits.stackDepthMax);
   }

@@ -109,6 +109,11 @@ export class Spool {
     return ledgerSince(this.#state.owed, this.#state.end.said);
   }
 
+  /** Samples that the engine took and that were announced here, over the life of the folder. */
+  get gathered(): number {
+    return this.#state.owed.taken;
+  }
+
   /** Batches that wait. */
   get batches(): number {
     const { settled, skip, end } = this.#state;
@@ -320,8 +325,9 @@ export class Spool {
   #settle(mark: Mark): void {
     const { skip } = this.#state;
     const settled = skip.from.ordinal <= mark.ordinal && mark.ordinal < skip.to.ordinal ? skip.to : mark;
+    const rest = settled.ordinal >= skip.to.ordinal ? { from: settled, to: settled } : skip;
     this.#head = undefined;
-    this.#state = { ...this.#state, settled };
+    this.#state = { ...this.#state, settled, skip: rest };
   }
 
   #cut(segment: Segment, length: number): boolean {

@@ -162,6 +162,7 @@ function simulate(seed: number): void {
       reopen(run, random() < 0.5);
     }
     assert.deepEqual(total(run), { taken: run.gathered, lost: run.lost }, `after step ${i}`);
+    assert.equal(run.spool.batches, waiting(run).length, `batches that wait after step ${i}`);
     assert.ok(run.spool.bytes <= Math.max(bytesMax, 0), `${run.spool.bytes} bytes are within ${bytesMax}`);
   }
   checkSequences(run);

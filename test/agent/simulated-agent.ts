@@ -1,0 +1,143 @@
+import { BatchBuilder } from '../../agent/batch-builder.ts';
+import { HubClock } from '../../agent/hub-clock.ts';
+import { ProcessLabels } from '../../agent/labels.ts';
+import { Spool } from '../../agent/spool/spool.ts';
+import type { HttpAnswer } from '../../agent/upload/http-transport.ts';
+import { Uploader } from '../../agent/upload/uploader.ts';
+import { zstdCodec } from '../../storage/zstd-codec.ts';
+import { Crash, SimulatedFs } from './simulated-fs.ts';
+import type { VirtualClock } from './virtual-clock.ts';
+import type { MadeWindow } from './windows.ts';
+
+/** Delivers one batch to a hub, or fails to. */
+export type Deliver = (cluster: string, bytes: Uint8Array) => Promise<HttpAnswer>;
+
+export interface SimulatedAgentOptions {
+  readonly cluster: string;
+  readonly random: () => number;
+  readonly clock: VirtualClock;
+  readonly deliver: Deliver;
+  readonly bytesMax: number;
+}
+
+/**
+ * The agent's own state machines, spool, batches and uploads, on a simulated file system, virtual time and a network in
+ * the test's hand. It can crash inside any write, and starts again as a new process would.
+ */
+export class SimulatedAgent {
+  readonly fs: SimulatedFs;
+  readonly hubClock: HubClock;
+  readonly #options: SimulatedAgentOptions;
+  #boots = 0;
+  #nextUploadAt = 0;
+  spool!: Spool;
+  #builder!: BatchBuilder;
+  #uploader!: Uploader;
+  /** What it was told and has noted: samples taken by its engine, and lost by the kernel. */
+  taken = 0;
+  lost = 0;
+
+  constructor(options: SimulatedAgentOptions) {
+    this.#options = options;
+    this.fs = new SimulatedFs(options.random);
+    this.hubClock = new HubClock(options.clock);
+    this.#boot();
+  }
+
+  /** The engine closed a window. @throws nothing: a crash restarts the agent */
+  async takeWindow(window: MadeWindow): Promise<void> {
+    const before = this.spool.gathered;
+    await this.#survive(() => {
+      for (const bytes of window.profiles) this.#builder.addProfiles(bytes);
+      this.#builder.closeWindow(window.status);
+    });
+    // The window is noted whole or, when the agent died first, not at all.
+    const noted = this.spool.gathered - before;
+    if (noted !== 0 && noted !== window.status.taken)
+      throw new Error(`${noted} of ${window.status.taken} samples are noted`);
+    if (noted === 0) return;
+    this.taken += window.status.taken;
+    this.lost += window.status.lost;
+  }
+
+  async flush(): Promise<void> {
+    await this.#survive(() => this.#builder.flush());
+  }
+
+  /** Sends the oldest batch, unless the uploader waits after a failure. */
+  async upload(): Promise<void> {
+    const { clock } = this.#options;
+    if (clock.monotonic() < this.#nextUploadAt) return;
+    await this.#survive(async () => {
+      this.#nextUploadAt = clock.monotonic() + (await this.#uploader.step());
+    });
+  }
+
+  /** Waits as long as the uploader wants to. */
+  skipWait(): void {
+    const { clock } = this.#options;
+    clock.skip(Math.max(0, this.#nextUploadAt - clock.monotonic()));
+  }
+
+  /** Dies now, between two writes. */
+  crash(): void {
+    this.#restart();
+  }
+
+  async #survive(act: () => void | Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      if (!(error instanceof Crash)) throw error;
+      this.#restart();
+    }
+  }
+
+  #restart(): void {
+    if (this.#options.random() < 0.5) this.fs.losePower();
+    else this.fs.restartProcess();
+    this.#boot();
+  }
+
+  #boot(): void {
+    const { cluster, random, clock, deliver, bytesMax } = this.#options;
+    const bootId = `boot-${++this.#boots}`;
+    const log = () => {};
+    const node = { cluster, node: 'n', engine: 'perf' };
+    this.spool = new Spool({
+      fs: this.fs,
+      folder: '/spool',
+      bootId,
+      bytesMax,
+      ageMaxMs: 72 * 3_600_000,
+      segmentBytes: 6_000,
+      log,
+    });
+    this.#builder = new BatchBuilder({
+      origin: { ...node, bootId, agentVersion: '1' },
+      labels: new ProcessLabels({
+        node,
+        containers: { find: () => undefined },
+        now: () => 0,
+        argumentsOf: () => [],
+      }),
+      drop: () => false,
+      spool: this.spool,
+      codec: zstdCodec,
+      now: () => this.hubClock.now(),
+      log,
+      bytesTarget: 2_000,
+    });
+    const client = { post: (_route: string, _type: string, body: Uint8Array) => deliver(cluster, body) };
+    this.#uploader = new Uploader({
+      spool: this.spool,
+      client,
+      clock,
+      hubClock: this.hubClock,
+      random,
+      log,
+      jitterMs: 0,
+    });
+    this.#nextUploadAt = 0;
+  }
+}

@@ -24,6 +24,8 @@ const MAX_TABLE_BYTES: usize = 8 << 20;
 
 /// A longer name is cut.
 const MAX_NAME_BYTES: usize = 2048;
+/// Strings kept without asking whether anything refers to them.
+const MIN_STRINGS: usize = 4096;
 
 struct Loaded {
     module: Arc<Module>,
@@ -39,12 +41,20 @@ pub struct ElfNames {
     /// Symbol tables, least recently used first.
     tables: Vec<(ModuleId, SymbolTable)>,
     strings: HashSet<Arc<str>>,
+    /// Number of strings at which unused ones are dropped.
+    strings_limit: usize,
 }
 
 impl ElfNames {
     pub fn new() -> ElfNames {
         let symbolizer = Symbolizer::builder().enable_auto_reload(false).set_debug_dirs(Some(Vec::<PathBuf>::new()));
-        ElfNames { symbolizer: symbolizer.build(), loaded: Vec::new(), tables: Vec::new(), strings: HashSet::new() }
+        ElfNames {
+            symbolizer: symbolizer.build(),
+            loaded: Vec::new(),
+            tables: Vec::new(),
+            strings: HashSet::new(),
+            strings_limit: MIN_STRINGS,
+        }
     }
 
     /// Names each of `addresses`, which are addresses in the file of `module`.
@@ -96,7 +106,10 @@ impl ElfNames {
         while self.tables.iter().map(|(_, table)| table.memory_bytes()).sum::<usize>() > MAX_TABLE_BYTES {
             self.tables.remove(0);
         }
-        self.strings.retain(|string| Arc::strong_count(string) > 1);
+        if self.strings.len() >= self.strings_limit {
+            self.strings.retain(|string| Arc::strong_count(string) > 1);
+            self.strings_limit = MIN_STRINGS.max(2 * self.strings.len());
+        }
     }
 
     /// Unloads DWARF, whose files are mapped while loaded.

@@ -1,5 +1,5 @@
 import { type Access, hashToken, identify } from '../api/access/identify.ts';
-import { ALL_SCOPES } from '../api/access/identity.ts';
+import { ALL_SCOPES, requirePermission } from '../api/access/identity.ts';
 import { errorResponse, failureOf } from '../api/error-response.ts';
 import { createApi, withoutPrefix } from '../api/router.ts';
 import type { Hub } from '../pipeline/hub.ts';
@@ -42,18 +42,25 @@ export function createHandler(hub: Hub, options: HandlerOptions): Handler {
     if (api.has(pathname) || !isRead) return api.handle(request, context);
     if (pathPrefix !== '' && pathname === pathPrefix) return redirect(`${pathPrefix}/`);
     const path = withoutPrefix(pathname, pathPrefix);
-    if (path === '/metrics') return metricsResponse(telemetry);
+    if (path === '/metrics') return metricsFor(request);
     return (await respondWeb(request, path)) ?? api.handle(request, context);
   };
+
+  /** Names of clusters are in them, so they are for those who may ask. */
+  async function metricsFor(request: Request): Promise<Response> {
+    try {
+      requirePermission(await context.identify(request), 'query');
+    } catch (error) {
+      return errorResponse(failureOf(error));
+    }
+    const headers = { 'content-type': 'text/plain; version=0.0.4' };
+    return new Response(telemetry.metricsText(), { headers });
+  }
 }
 
 /** A token from the environment, which the registry does not know. */
 function hostToken(token: string): ApiToken {
   return { tokenHash: hashToken(token), name: 'of this server', scopes: [ALL_SCOPES], createdAt: 0 };
-}
-
-function metricsResponse(telemetry: ServerTelemetry): Response {
-  return new Response(telemetry.metricsText(), { headers: { 'content-type': 'text/plain; version=0.0.4' } });
 }
 
 /** Relative URLs of the page need the slash. */

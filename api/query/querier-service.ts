@@ -25,6 +25,7 @@ import {
 import { TimeSeriesAggregationType } from '../gen/types/v1/types_pb.js';
 import { keepCallSite } from './call-site.ts';
 import { bothComplete, noteCompleteness } from './completeness-header.ts';
+import { plainSelector } from './plain-selector.ts';
 import { maxNodesOf, trimmedDiff, trimmedTo } from './select-flamegraph.ts';
 import { queryRange } from './time-range.ts';
 import { treeBytes } from './tree-bytes.ts';
@@ -90,7 +91,7 @@ export const querierService: ServiceImpl<typeof QuerierService> = {
     const isAverage = request.aggregation === TimeSeriesAggregationType.AVERAGE;
     const { series, completeness } = await selectSeries(hub, {
       profileType: request.profileTypeID,
-      selector: request.labelSelector,
+      selector: plainSelector(hub, request.profileTypeID, request.labelSelector),
       ...queryRange(request.start, request.end, hub.clock()),
       stepMs: Math.round(request.step * 1000),
       groupBy: request.groupBy,
@@ -162,7 +163,7 @@ async function profileOf(
 function selectionOf(request: SelectMergeStacktracesRequest, hub: Hub) {
   return {
     profileType: request.profileTypeID,
-    selector: request.labelSelector,
+    selector: plainSelector(hub, request.profileTypeID, request.labelSelector),
     ...queryRange(request.start, request.end, hub.clock()),
   };
 }

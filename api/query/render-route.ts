@@ -7,6 +7,7 @@ import { type Selection, type SeriesPoints, selectSeries, selectTree } from '../
 import { HttpError } from '../error-response.ts';
 import { parseRequestTime } from '../ingest/request-time.ts';
 import type { Call, Route } from '../route.ts';
+import { plainSelector } from './plain-selector.ts';
 import { maxNodesOf, trimmedDiff, trimmedTo } from './select-flamegraph.ts';
 
 // Pyroscope's older HTTP API, which Profiles Drilldown still reads its flame graphs from.
@@ -83,7 +84,8 @@ function selectionOf(query: URLSearchParams, hub: Hub, name: string, from: strin
   const start = parseRequestTime(from, query.get(from) || 'now-1h', now);
   const end = parseRequestTime(until, query.get(until) || 'now', now);
   if (start > end) throw new RejectedError('invalid', `${from} is after ${until}`);
-  return { profileType, selector: brace < 0 ? '{}' : text.slice(brace), start, end };
+  const selector = plainSelector(hub, profileType, brace < 0 ? '{}' : text.slice(brace));
+  return { profileType, selector, start, end };
 }
 
 function maxNodesIn(query: URLSearchParams): number {

@@ -102,6 +102,8 @@ test('with a token, only who sends it gets in', async (t) => {
   const { url } = await openServer(t, { token });
   assert.equal((await push(url, 'shop')).status, 401);
   const authorization = `Bearer ${token}`;
+  assert.equal((await fetch(`${url}/metrics`)).status, 401);
+  assert.equal((await fetch(`${url}/metrics`, { headers: { authorization } })).status, 200);
   const response = await fetch(`${url}/querier.v1.QuerierService/GetProfileStats`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization },

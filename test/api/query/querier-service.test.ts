@@ -226,6 +226,17 @@ test('max_nodes trims into "other" and keeps the total; out of range it is refus
   }
 });
 
+test('selectors may name what every series has besides its labels', async (t) => {
+  const api = await withExample(t);
+  const total = async (labelSelector: string) => {
+    const request = { profileTypeID: CPU, labelSelector, ...RANGE };
+    const { flamegraph } = (await api.call(`${QUERIER}/SelectMergeStacktraces`, request)).body;
+    return flamegraph.total ?? '0';
+  };
+  assert.equal(await total(`{__profile_type__="${CPU}",service_name="shop"}`), '10');
+  assert.equal(await total('{__profile_type__="memory:inuse_space:bytes:space:bytes"}'), '0');
+});
+
 test('a call site keeps only the stacks that begin with it', async (t) => {
   const api = await withExample(t);
   const request = { profileTypeID: CPU, labelSelector: '{}', ...RANGE };

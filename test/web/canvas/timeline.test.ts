@@ -17,14 +17,15 @@ const timeline = (times: number[]) => ({
 });
 
 test('missing buckets are gaps, not zeros', () => {
-  assert.deepEqual(gapsOf(timeline([0, 10, 40, 50]), { start: 0, end: 60 }), [{ start: 20, end: 40 }]);
-  assert.deepEqual(gapsOf(timeline([]), { start: 0, end: 60 }), [{ start: 0, end: 60 }]);
-  assert.deepEqual(gapsOf(timeline([0, 10, 20]), { start: 3, end: 100 }), [{ start: 30, end: 100 }]);
-  assert.deepEqual(
-    gapsOf(timeline([0, 10]), { start: 4, end: 25 }),
-    [],
-    'the newest bucket may still be coming',
-  );
+  const gaps = (times: number[], start: number, end: number, settledUntil = end) =>
+    gapsOf(timeline(times), { start, end }, settledUntil);
+  assert.deepEqual(gaps([0, 10, 40, 50], 0, 60), [{ start: 20, end: 40 }]);
+  assert.deepEqual(gaps([], 0, 60), [{ start: 0, end: 60 }]);
+  assert.deepEqual(gaps([0, 10, 20], 3, 100), [{ start: 30, end: 100 }]);
+  assert.deepEqual(gaps([10, 20], 3, 30), [], 'a bucket that began before the range is not missing');
+  assert.deepEqual(gaps([0, 10], 4, 25), [], 'the newest bucket may still be coming');
+  assert.deepEqual(gaps([0, 10], 0, 60_000, 30), [], 'and so may those after the newest sample');
+  assert.deepEqual(gaps([0, 10], 0, 90_000, 30), [{ start: 20, end: 90_000 }], 'for a minute');
 });
 
 test('a brush takes whole buckets', () => {

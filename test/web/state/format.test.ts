@@ -53,6 +53,7 @@ test('cores are processor time per wall time', () => {
   assert.equal(formatCores(3.6e11, 3_600_000), '100 mcores');
   assert.equal(formatCores(3.6e8, 3_600_000), '100 µcores');
   assert.equal(formatCores(0, 3_600_000), '0 cores');
+  assert.equal(formatCores(3.6e12, 3_600_000), '1 core');
 });
 
 test('changes', () => {

@@ -15,6 +15,9 @@ const packages: [string, string, string][] = [
   ['_PyEval_EvalFrameDefault', '/usr/bin/python3.12', 'python3.12'],
   ['handler app/views.py', '', 'views.py'],
   ['memcpy', '/usr/lib/libc.so.6', 'libc.so.6'],
+  ['v8::Handle<v8::Object> v8::internal::Factory::New<int>(v8::Isolate*)', 'node', 'v8'],
+  ['void node::(anonymous namespace)::Compress<node::Deflate>(node::Args const&)', 'node', 'node'],
+  ['copy to user', 'vmlinux', 'vmlinux'],
   ['0x7f001234', '', ''],
 ];
 
@@ -30,6 +33,16 @@ const shortened: [string, number, string][] = [
   ['std::vector<int, std::allocator<int>>::push_back(int const&)', 24, 'vector<…>::push_back'],
   ['std::vector<int, std::allocator<int>>::push_back(int const&)', 12, 'push_back'],
   ['std::operator<<(std::ostream&, char)', 16, 'std::operator<<'],
+  [
+    'v8::Handle<v8::Object> v8::internal::Factory::New<int>(v8::Isolate*)',
+    30,
+    'v8::internal::Factory::New<…>',
+  ],
+  ['void node::(anonymous namespace)::Compress<node::Deflate>(node::Args const&)', 20, 'Compress<…>'],
+  ['do a thing', 5, 'do a…'],
+  ['Parse<A>(v8::F<void (*)(int)>, (anonymous namespace)::B) const', 12, 'Parse<…>'],
+  ['render (/app/src/page.js:1:2)', 12, 'render'],
+  ['(*T)', 3, '(*…'],
   ['java.util.HashMap.putVal', 14, 'HashMap.putVal'],
   ['java.util.HashMap.putVal', 7, 'putVal'],
   ['java.util.HashMap.putVal', 4, 'put…'],

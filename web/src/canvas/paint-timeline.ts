@@ -28,7 +28,7 @@ export interface TimelineColors {
 }
 
 export const AXIS_HEIGHT = 18;
-export const AXIS_WIDTH = 64;
+export const AXIS_WIDTH = 80;
 const TOP = 6;
 const FONT = '11px system-ui, "DejaVu Sans", sans-serif';
 
@@ -92,28 +92,35 @@ function paintBars(
   context.globalAlpha = 1;
 }
 
-/** Runs of buckets without data, as [start, end) in ms. */
-export function gapsOf({ points, stepMs }: Timeline, window: Span): Span[] {
+/** A bucket this young may still be on its way; an empty one that is older is a gap. */
+const GRACE_MS = 60_000;
+
+/**
+ * Runs of whole buckets without data, as [start, end) in ms. The range's first bucket counts only if it is in it from
+ * its start; buckets after `settledUntil` may still come, for at most GRACE_MS.
+ */
+export function gapsOf({ points, stepMs }: Timeline, window: Span, settledUntil: number): Span[] {
   if (stepMs <= 0) return [window];
   const gaps: Span[] = [];
-  let at = window.start;
+  const end = Math.min(window.end, Math.max(settledUntil, window.end - GRACE_MS) - stepMs);
+  let at = Math.ceil(window.start / stepMs) * stepMs;
   for (const { timeMs } of points) {
-    if (timeMs > at + stepMs / 2) gaps.push({ start: at, end: Math.min(timeMs, window.end) });
+    if (timeMs > at) gaps.push({ start: at, end: timeMs });
     at = Math.max(at, timeMs + stepMs);
   }
-  if (window.end - at > stepMs) gaps.push({ start: at, end: window.end });
+  if (end > at) gaps.push({ start: at, end: window.end });
   return gaps;
 }
 
 function paintGaps(
   context: CanvasRenderingContext2D,
-  { timeline, window, colors }: TimelinePaint,
+  { timeline, window, settledUntil, colors }: TimelinePaint,
   size: TimelineSize,
   bottom: number,
 ): void {
   context.strokeStyle = colors.hatch;
   context.lineWidth = 1;
-  for (const gap of gapsOf(timeline, window)) {
+  for (const gap of gapsOf(timeline, window, settledUntil)) {
     const left = Math.max(AXIS_WIDTH, xOf(gap.start, window, size));
     const right = xOf(gap.end, window, size);
     if (right - left < 1) continue;

@@ -33,10 +33,10 @@ const FIRST_HUE = 7;
 const HUES = [70, 88, 106, 128, 152, 172, 190, 207, 224, 243, 262, 282];
 /** Lightness and chroma, relative to the theme's: same hue, another function or package. */
 const SHADES: [number, number][] = [
-  [0, 0.085],
+  [0, 0.08],
   [0.03, 0.05],
-  [-0.035, 0.065],
-  [0.015, 0.11],
+  [-0.035, 0.06],
+  [0.015, 0.095],
 ];
 const FIRST_CHANGE = FIRST_HUE + HUES.length * SHADES.length;
 /** Steps of change to each side of "unchanged". */

@@ -81,7 +81,7 @@ export function formatCores(nanoseconds: number, spanMs: number): string {
   const cores = nanoseconds / 1e6 / spanMs;
   if (cores !== 0 && Math.abs(cores) < 0.001) return `${digits(Math.abs(cores) * 1e6)} µcores`;
   if (Math.abs(cores) < 1 && cores !== 0) return `${digits(Math.abs(cores) * 1000)} mcores`;
-  return `${digits(Math.abs(cores))} cores`;
+  return Math.abs(cores) === 1 ? '1 core' : `${digits(Math.abs(cores))} cores`;
 }
 
 /** "+12.3 %", "−4 %"; "new" and "gone" where a side is 0. */

@@ -4,7 +4,7 @@ export function packageOf(name: string, module: string): string {
     name,
   );
   if (script) return scriptPackage(script[1]);
-  const path = name.replace(/^[<&*(\s]+/, '');
+  const path = withoutReturnType(name).replace(/^[<&*(\s]+/, '');
   const scope = /^(?:dyn\s+)?([\w$]+)(?:<[^:]*>)?::/.exec(path);
   if (scope) return scope[1];
   const slash = path.search(/\/[^/]*$/);
@@ -43,10 +43,10 @@ export function shortenName(name: string, columns: number): string {
 }
 
 function* shorterNames(name: string): Generator<string> {
-  let rest = name.includes('<') || name.includes('(') ? withoutArguments(name) : name;
+  let rest = name.includes('<') || name.includes('(') ? withoutReturnType(withoutArguments(name)) : name;
   yield rest;
   for (;;) {
-    const cut = /^[^/\s(]*\/(?=[^/])|^[^:\s(]*::(?=[^:])/.exec(rest);
+    const cut = /^[^/\s(]*\/(?=[^/])|^(?:\(anonymous namespace\)|[^:\s(]*)::(?=[^:])/.exec(rest);
     if (!cut) break;
     rest = rest.slice(cut[0].length);
     yield rest;
@@ -59,9 +59,28 @@ function* shorterNames(name: string): Generator<string> {
   }
 }
 
+/** `void ns::f` → `ns::f`: what demanglers put before template functions. Spaces inside brackets are no separators. */
+function withoutReturnType(name: string): string {
+  if (!name.includes('::') || !name.includes(' ') || name.startsWith('<') || name.includes('operator'))
+    return name;
+  let depth = 0;
+  let start = 0;
+  for (let i = 0; i < name.length; i++) {
+    const char = name[i];
+    if (char === '<' || char === '(') depth++;
+    else if (char === '>' || char === ')') depth--;
+    else if (char === ' ' && depth === 0 && name.includes('::', i) && startsName(name, i + 1)) start = i + 1;
+  }
+  return name.slice(start);
+}
+
+function startsName(name: string, at: number): boolean {
+  return name[at] !== '(' || name.startsWith('(anonymous namespace)', at);
+}
+
 /** `f<a, b>(int const&) const` → `f<…>`; Go's `(*T).m` keeps its receiver. */
 function withoutArguments(name: string): string {
-  const plain = name.replace(/\((?!\*)[^()]*\)(?:\s*const)?$/, '');
+  const plain = withoutCall(name);
   let depth = 0;
   let result = '';
   for (let i = 0; i < plain.length; i++) {
@@ -72,4 +91,16 @@ function withoutArguments(name: string): string {
     else if (depth === 0) result += char;
   }
   return depth === 0 && result !== '' ? result : plain;
+}
+
+/** Cuts the parentheses that a name ends with, whatever they hold. */
+function withoutCall(name: string): string {
+  const bare = name.replace(/(?:\s*\[clone [^\]]*\]|\s*const|\s*&+)+$/, '');
+  if (!bare.endsWith(')')) return name;
+  let depth = 0;
+  for (let i = bare.length - 1; i > 0; i--) {
+    if (bare[i] === ')') depth++;
+    else if (bare[i] === '(' && --depth === 0) return bare.slice(0, i).trimEnd();
+  }
+  return name;
 }

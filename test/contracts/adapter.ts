@@ -11,17 +11,27 @@ export interface Adapter<Port> {
 }
 
 /** Makes a fresh adapter on the given clock. */
-export type MakeAdapter<Port, Options = undefined> = (
-  clock: TestClock,
-  options: Options,
-) => Promise<Adapter<Port>>;
+export interface MakeAdapter<Port, Options = undefined> {
+  (clock: TestClock, options: Options): Promise<Adapter<Port>>;
+  /** For servers with a time of their own: a clock that waits instead. */
+  newClock?: () => TestClock;
+  /** Runs a scenario of this name; by default it just runs. Where a server is known to fall short, that is told here. */
+  around?: (name: string, play: () => Promise<void>) => Promise<void>;
+}
 
 /** A clock that moves only when it is told to. */
 export class TestClock {
   now = Date.UTC(2026, 0, 1);
   readonly read = () => this.now;
-  advance(ms: number): void {
+  advance(ms: number): void | Promise<void> {
     this.now += ms;
+  }
+  /** Moves to the last moment at which `ms` have not passed yet; `rest` moves on to when they have. */
+  almost(ms: number): void | Promise<void> {
+    this.now += ms - 1;
+  }
+  rest(_ms: number): void | Promise<void> {
+    this.now += 1;
   }
 }
 
@@ -37,13 +47,16 @@ export function scenario<Port, Options>(
   play: (scene: Scene<Port>) => Promise<void>,
 ): void {
   test(name, async () => {
-    const clock = new TestClock();
-    const adapter = await make(clock, options);
-    try {
-      await play({ ...adapter, clock });
-    } finally {
-      await adapter.close();
-    }
+    const run = async () => {
+      const clock = make.newClock?.() ?? new TestClock();
+      const adapter = await make(clock, options);
+      try {
+        await play({ ...adapter, clock });
+      } finally {
+        await adapter.close();
+      }
+    };
+    await (make.around ? make.around(name, run) : run());
   });
 }
 

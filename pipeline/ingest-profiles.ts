@@ -23,7 +23,10 @@ import { nextPushOrigin } from './push-sequence.ts';
 // Profiles that SDKs and collectors push become a batch here, and go on as every batch does. A push has no identity of
 // its own, so a client that repeats one after an unclear answer stores it twice; only agents can promise exactly once.
 
-/** How an SDK describes a sample type in `sample_type_config`. */
+/**
+ * How an SDK describes a sample type in `sample_type_config`. Only the display name is used, for the first part of the
+ * profile type id; the unit is the profile's own, as in Pyroscope (the Go SDK says "objects" where the profile counts).
+ */
 export interface SampleTypeConfig {
   readonly units?: string;
   readonly displayName?: string;
@@ -119,7 +122,6 @@ function addPushedPprof(hub: Hub, push: Push, profile: PushedPprof): void {
     keepAddresses: 'unsymbolized',
     profileName: (types) =>
       profile.profileName ?? profileNameOf(types.map((type) => displayName(type, sampleTypes))),
-    renameSampleType: (type) => ({ type: type.type, unit: sampleTypes?.[type.type]?.units ?? type.unit }),
   });
 }
 

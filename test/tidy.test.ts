@@ -159,7 +159,7 @@ test('no product file is dead', () => {
 
 test('files are named in kebab case, by what they are about', () => {
   const name =
-    /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|fuzz|bench|contract|walk|browser|config|module))?\.(ts|tsx|mjs|js|css|html)$/;
+    /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|fuzz|bench|contract|walk|browser|clients|corpus|standins|config|module))?\.(ts|tsx|mjs|js|css|html)$/;
   const findings = files
     .filter(
       (path) =>

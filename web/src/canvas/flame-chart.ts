@@ -10,6 +10,7 @@ import { type FlamePaint, LABEL_FONT, paintFlame } from './paint-flame.ts';
 
 export const ROW_HEIGHT = 18;
 const ZOOM_MS = 160;
+const CALLERS_SHOWN = 3;
 
 export type FlameChartState = Omit<FlamePaint, 'hoveredRow'> & { flipped: boolean; hideRoot: boolean };
 
@@ -66,9 +67,8 @@ export class FlameChart {
       this.#animation = undefined;
       [this.#x0, this.#x1] = to;
     }
-    if (before === undefined || before.flipped !== state.flipped || before.zoomRow !== zoomRow) {
-      if (before !== undefined || zoomRow !== 0 || state.flipped) this.reveal(zoomRow, 2);
-    }
+    const isNewView = before === undefined || before.flipped !== state.flipped;
+    if (isNewView || (sameTree && before.zoomRow !== zoomRow)) this.#bringToStart(zoomRow);
     this.#schedule();
   }
 
@@ -76,6 +76,16 @@ export class FlameChart {
     if (row === this.#hoveredRow) return;
     this.#hoveredRow = row;
     this.#schedule();
+  }
+
+  /** Scrolls the zoomed row to where its subtree has the room, below a few of its callers. */
+  #bringToStart(row: number): void {
+    const state = this.#state;
+    if (!state) return;
+    const top = levelTop(state.layout, this.#viewport(state), state.layout.tree.level[row]);
+    const callers = CALLERS_SHOWN * ROW_HEIGHT;
+    const wanted = state.flipped ? this.#scroller.clientHeight - callers - ROW_HEIGHT : callers;
+    this.#scroller.scrollTop += top - wanted;
   }
 
   /** Scrolls just enough to bring a row's level into view, with some levels of context. */

@@ -53,7 +53,9 @@ function plainFacts({ sides, zoomRow, whole, isCpu, span }: FrameContext, row: n
   const value = (amount: number) => formatValue(amount * tree.scale, tree.unit);
   const line = (label: string, amount: number): Fact => {
     const ofAll = formatShare(amount, whole.left);
-    const ofView = zoomRow > 0 ? `${formatShare(amount, tree.total[zoomRow])} of view, ` : '';
+    // What lies above the zoomed frame is no part of the view.
+    const ofView =
+      zoomRow > 0 && row >= zoomRow ? `${formatShare(amount, tree.total[zoomRow])} of view, ` : '';
     return { label, value: value(amount), detail: `${ofView}${ofAll} of all` };
   };
   const facts = [line('Total', tree.total[row]), line('Self', tree.self[row])];

@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { answerInspector } from '../agent/node/answer-inspector.ts';
 
-const AGENT_MAIN = fileURLToPath(new URL('../agent/main.ts', import.meta.url));
+const AGENT_MAIN = fileURLToPath(new URL('../agent/cinderblock-agent.mjs', import.meta.url));
 
 /** The agent holds little; without these V8 takes memory in advance that it never needs. */
 const AGENT_NODE_OPTIONS = [
@@ -86,7 +87,7 @@ export function runAgent(options: AgentOptions): RunningAgent {
 function spawnAgent(options: AgentOptions): ChildProcess {
   const child = spawn(process.execPath, [...AGENT_NODE_OPTIONS, options.main ?? AGENT_MAIN], {
     detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
     env: {
       ...process.env,
       CINDERBLOCK_HUB_URL: options.hubUrl,
@@ -100,6 +101,8 @@ function spawnAgent(options: AgentOptions): ChildProcess {
     },
   });
   child.stdin?.on('error', () => undefined);
+  // Where no engine can run, the agent asks to profile this process, so that there is something to see.
+  answerInspector(child);
   for (const stream of [child.stdout!, child.stderr!])
     createInterface({ input: stream }).on('line', options.onLine);
   return child;

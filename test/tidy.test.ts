@@ -74,7 +74,7 @@ const IMPORT_TABLE: readonly ImportRule[] = [
   },
   {
     from: /^server\//,
-    files: /^(core|storage|pipeline|api|server)\/|^package\.json$/,
+    files: /^(core|storage|pipeline|api|server)\/|^agent\/node\/answer-inspector\.ts$|^package\.json$/,
     packages: /^(node:|vite$)/,
   },
   {
@@ -139,7 +139,7 @@ const ENTRIES = [
   'cli/cinderblock.mjs',
   'cli/main.ts',
   'server/main.ts',
-  'agent/main.ts',
+  'agent/cinderblock-agent.mjs',
   'web/vite.config.ts',
 ];
 

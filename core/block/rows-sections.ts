@@ -119,16 +119,17 @@ function writeStackTable(out: ByteWriter, stacks: Uint32Array, entryCount: numbe
   for (let i = 0; i < entryCount; i++) if (stacks[i]! >= stackCount) stackCount = stacks[i]! + 1;
   const placeOf = new Uint32Array(stackCount);
   for (let i = 0; i < entryCount; i++) placeOf[stacks[i]!] = 1;
+  const deltas = new Uint32Array(Math.min(entryCount, stackCount));
   let places = 0;
-  for (let stack = 0; stack < stackCount; stack++) places += placeOf[stack]!;
-  out.varint(places);
   let before = 0;
-  for (let stack = 0, place = 0; stack < stackCount; stack++) {
+  for (let stack = 0; stack < stackCount; stack++) {
     if (placeOf[stack] === 0) continue;
-    out.varint(stack - before);
+    deltas[places] = stack - before;
     before = stack;
-    placeOf[stack] = place++;
+    placeOf[stack] = places++;
   }
+  out.varint(places);
+  out.varints(deltas, 0, places);
   return placeOf;
 }
 

@@ -22,8 +22,10 @@ export function encodeSymbols(symbols: Symbols): Uint8Array {
   writeTuples(out, symbols.frames);
   const { count, parents, frames } = symbols.stacks;
   out.varint(count - 1);
-  for (let i = 1; i < count; i++) out.varint(i - parents[i]! - 1);
-  for (let i = 1; i < count; i++) out.varint(frames[i]!);
+  const distances = new Uint32Array(count);
+  for (let i = 1; i < count; i++) distances[i] = i - parents[i]! - 1;
+  out.varints(distances, 1, count);
+  out.varints(frames, 1, count);
   return out.finish();
 }
 
@@ -67,8 +69,7 @@ function readStrings(input: ByteReader): Strings {
 function writeTuples(out: ByteWriter, table: Tuples): void {
   const { count, width, rows } = table;
   out.varint(count - 1);
-  for (let k = 0; k < width; k++)
-    for (let at = width + k; at < count * width; at += width) out.varint(rows[at]!);
+  for (let k = 0; k < width; k++) out.varints(rows, width + k, count * width, width);
 }
 
 function readTuples(input: ByteReader, width: number): Tuples {

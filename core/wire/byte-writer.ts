@@ -88,6 +88,22 @@ export class ByteWriter {
     this.#length = at;
   }
 
+  /** LEB128 of column[first], column[first + step], … up to column[end), which is what sections are made of. */
+  varints(column: Uint32Array, first: number, end: number, step = 1): void {
+    this.reserve(5 * Math.max(0, Math.ceil((end - first) / step)));
+    const bytes = this.#bytes;
+    let to = this.#length;
+    for (let at = first; at < end; at += step) {
+      let rest = column[at]!;
+      while (rest > 127) {
+        bytes[to++] = (rest & 127) | 0x80;
+        rest >>>= 7;
+      }
+      bytes[to++] = rest;
+    }
+    this.#length = to;
+  }
+
   /** LEB128 of an unsigned number of any size. */
   bigVarint(value: bigint): void {
     let rest = value;

@@ -105,7 +105,7 @@ export function randomRow(random: () => number, batch: string): RowSpec {
   for (let i = Math.floor(random() * 6); i >= 0; i--) {
     const path = Array.from({ length: 1 + Math.floor(random() * 6) }, () => pick(FUNCTIONS)).join(';');
     stacks[path] =
-      pick([1, 2, 7, 52_631_578, 10_000_000, 2 ** 40, 2 ** 45 + 1]) * (1 + Math.floor(random() * 100));
+      pick([1, 2, 7, 52_631_578, 10_000_000, 2 ** 40, 2 ** 43 + 1]) * (1 + Math.floor(random() * 100));
   }
   return {
     batch,

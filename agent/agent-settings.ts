@@ -86,7 +86,7 @@ const SETTINGS: readonly Setting[] = [
   },
   {
     name: 'CINDERBLOCK_STACK_BYTES',
-    initial: '16384',
+    initial: '24576',
     about: 'bytes of user stack per sample, a multiple of 8',
   },
   { name: 'CINDERBLOCK_KERNEL', initial: 'true', about: 'whether kernel frames are kept' },

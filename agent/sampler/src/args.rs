@@ -10,7 +10,7 @@ Usage: cinderblock-sampler [options]
   --frequency HZ          samples per second and CPU, 1 to 999 (default 19)
   --window SECONDS        length of a window, 1 to 3600 (default 10)
   --clock-offset-ms N     clock of the hub minus the local clock (default 0)
-  --stack-bytes N         bytes of user stack per sample, a multiple of 8, 8 to 65528 (default 16384)
+  --stack-bytes N         bytes of user stack per sample, a multiple of 8, 8 to 65528 (default 24576)
   --pid PID               only this process; may be repeated
   --no-kernel             leave out kernel frames; kernel time counts for the user frames that asked for it
   --no-symbols            send addresses without names
@@ -39,7 +39,7 @@ impl Default for Options {
             frequency: 19,
             window_seconds: 10,
             clock_offset_ms: 0,
-            stack_bytes: 16384,
+            stack_bytes: 24576,
             pids: vec![],
             kernel: true,
             symbols: true,

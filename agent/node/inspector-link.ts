@@ -28,7 +28,7 @@ export interface InspectAnswer {
   readonly inspected: { readonly id: number; readonly result?: unknown; readonly error?: string };
 }
 
-const ANSWER_MS = 30_000;
+const ANSWER_MS = 5_000;
 
 /**
  * The inspector of the process that spawned this one, if it answers: see `answerInspector`. Undefined when there is no

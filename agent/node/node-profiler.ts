@@ -59,22 +59,36 @@ export class NodeProfiler implements Engine {
     const { links, now, clock, windowSeconds } = this.#options;
     const windowMs = windowSeconds * 1000;
     this.#events.started(process.pid);
+    // Each on its own: one that does not answer must not hold up the others.
     const started = new Set<InspectorLink>();
-    for (const link of links) if (await this.#attempt(link, () => this.#begin(link))) started.add(link);
+    for (const link of links) {
+      void this.#attempt(link, () => this.#begin(link)).then((isStarted) => isStarted && started.add(link));
+    }
     while (!this.#stopped.signal.aborted) {
       const startMs = now();
       const windowStartMs = Math.floor(startMs / windowMs) * windowMs;
       await clock.sleep(windowStartMs + windowMs - startMs, this.#stopped.signal);
-      let taken = 0;
-      for (const link of started) {
-        const isAlive = await this.#attempt(link, async () => {
-          taken += await this.#profile(link, windowStartMs, windowMs);
-        });
-        if (!isAlive) started.delete(link);
-      }
-      const windowEndMs = windowStartMs + windowMs;
-      this.#events.windowClosed({ windowStartMs, windowEndMs, taken, lost: 0 });
+      const taken = await Promise.all(
+        [...started].map((link) => this.#takeFrom(link, started, windowStartMs)),
+      );
+      const sum = taken.reduce((all, samples) => all + samples, 0);
+      this.#events.windowClosed({
+        windowStartMs,
+        windowEndMs: windowStartMs + windowMs,
+        taken: sum,
+        lost: 0,
+      });
     }
+  }
+
+  /** Samples of one process in the window that ends now; 0, and never again, when it cannot be profiled any more. */
+  async #takeFrom(link: InspectorLink, started: Set<InspectorLink>, windowStartMs: number): Promise<number> {
+    let taken = 0;
+    const isAlive = await this.#attempt(link, async () => {
+      taken = await this.#profile(link, windowStartMs, this.#options.windowSeconds * 1000);
+    });
+    if (!isAlive) started.delete(link);
+    return taken;
   }
 
   async #begin(link: InspectorLink): Promise<void> {
@@ -108,10 +122,7 @@ export class NodeProfiler implements Engine {
       await act();
       return true;
     } catch (error) {
-      this.#options.log(
-        'warn',
-        `process ${link.pid} cannot be profiled any more: ${(error as Error).message}`,
-      );
+      this.#options.log('warn', `process ${link.pid} cannot be profiled: ${(error as Error).message}`);
       return false;
     }
   }

@@ -137,7 +137,7 @@ export class Fleet {
   batch(pod: number, startMs: number, endMs: number): WrittenBlock {
     const origin = this.#nextOrigin(pod, startMs, endMs);
     const builder = new BlockBuilder();
-    this.#addWindows(builder, pod, origin);
+    this.#addWindows(builder, this.#datasetOf(builder), pod, origin);
     const meta = {
       blockId: batchIdOf(origin).replaceAll('/', '_'),
       tenant: '',
@@ -149,17 +149,27 @@ export class Fleet {
   }
 
   /** What the processor makes of the batches of all pods for [startMs, endMs). */
-  levelZero(blockId: string, startMs: number, endMs: number): WrittenBlock & { batchIds: string[] } {
+  levelZero(
+    blockId: string,
+    tenant: string,
+    startMs: number,
+    endMs: number,
+  ): WrittenBlock & { batchIds: string[] } {
     const builder = new BlockBuilder();
-    for (let pod = 0; pod < this.pods; pod++)
-      this.#addWindows(builder, pod, this.#nextOrigin(pod, startMs, endMs));
-    const written = builder.write({ blockId, tenant: 'default', level: 0, resolutionSeconds: 0 }, zstdCodec);
+    const into = this.#datasetOf(builder);
+    for (let pod = 0; pod < this.pods; pod++) {
+      this.#addWindows(builder, into, pod, this.#nextOrigin(pod, startMs, endMs));
+    }
+    const written = builder.write({ blockId, tenant, level: 0, resolutionSeconds: 0 }, zstdCodec);
     return { ...written, batchIds: builder.batchIds };
   }
 
-  #addWindows(builder: BlockBuilder, pod: number, origin: BatchOrigin): void {
+  #datasetOf(builder: BlockBuilder): FleetDataset {
+    return new FleetDataset(builder.dataset(this.service), this.paths);
+  }
+
+  #addWindows(builder: BlockBuilder, into: FleetDataset, pod: number, origin: BatchOrigin): void {
     const batch = builder.batch(batchIdOf(origin));
-    const into = new FleetDataset(builder.dataset(this.service), this.paths);
     for (let start = origin.firstWindow; start < origin.lastWindow; start += this.windowMs) {
       this.addWindow(into, batch, pod, start);
     }

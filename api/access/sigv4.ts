@@ -13,6 +13,9 @@ export const SIGNATURE_SKEW_MS = 15 * 60_000;
 
 const MUST_BE_SIGNED = ['host', 'x-amz-content-sha256', 'x-amz-date'];
 
+/** As the algorithm demands it: in lower case. */
+const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
+
 /** The parts of an Authorization header. */
 export interface SignatureClaim {
   accessKeyId: string;
@@ -38,6 +41,8 @@ export function parseAuthorization(header: string): SignatureClaim {
     refuse(`the signature is for ${scope[2]}, it must be for the service ${SIGNING_SERVICE}`);
   }
   const signedHeaders = (parts.get('SignedHeaders') ?? '').split(';');
+  for (const name of signedHeaders)
+    if (!HEADER_NAME.test(name)) refuse('SignedHeaders does not list header names');
   for (const name of MUST_BE_SIGNED) if (!signedHeaders.includes(name)) refuse(`${name} is not signed`);
   return { accessKeyId: accessKeyId!, scope: scope.join('/'), signedHeaders, signature };
 }

@@ -33,6 +33,11 @@ const GRAPH = '#flame-graph canvas[data-painted]';
 const SCENES: Scene[] = [
   { name: 'explore', path: './?service=payments', ready: GRAPH },
   { name: 'search, filter and steps', path: './?service=payments&q=json&f=pod==x&do=invert', ready: GRAPH },
+  {
+    name: 'coloured by kind, flipped',
+    path: './?service=payments&colour=kind&flip=1',
+    ready: '.legend-entry',
+  },
   { name: 'tree', path: './?service=payments&view=tree', ready: '#tree-view .cell-value' },
   {
     name: 'sandwich',

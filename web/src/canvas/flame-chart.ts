@@ -122,10 +122,6 @@ export class FlameChart {
     return { left: box.left + Math.max(0, left), top: box.top + top, width: right - Math.max(0, left) };
   }
 
-  toBlob(): Promise<Blob | null> {
-    return new Promise((resolve) => this.#canvas.toBlob(resolve, 'image/png'));
-  }
-
   #contentHeight(state: FlameChartState): number {
     return flameHeight(state.layout, ROW_HEIGHT) - (state.hideRoot ? ROW_HEIGHT : 0);
   }

@@ -1,4 +1,4 @@
-import { computed, signal } from '@preact/signals';
+import { signal } from '@preact/signals';
 import { type ViewState, viewFromUrl, viewToUrl } from './view-state.ts';
 
 // The URL is the store. A change that a person would want to take back is pushed, so that Back is undo; what they are
@@ -21,11 +21,6 @@ export function navigate(change: Partial<ViewState>, how: 'push' | 'replace' = '
 addEventListener('popstate', () => {
   view.value = viewFromUrl(location.pathname, location.search);
 });
-
-/** A signal of one field, so that a panel redraws only for what it shows. */
-export function field<K extends keyof ViewState>(key: K) {
-  return computed(() => view.value[key]);
-}
 
 export function linkTo(change: Partial<ViewState>): string {
   return viewToUrl({ ...view.value, ...change });

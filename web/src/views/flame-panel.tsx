@@ -1,7 +1,8 @@
+import { KIND_LEGEND } from '../canvas/palette.ts';
 import { ContextMenu, type MenuItem } from '../parts/menu.tsx';
 import { formatCores, formatCount, formatShare, formatValue } from '../state/format.ts';
 import { frameFacts, frameModule, frameName } from '../state/frame-facts.ts';
-import { navigate } from '../state/navigation.ts';
+import { navigate, view } from '../state/navigation.ts';
 import { flameLayout, isCpu, selectedRow, shaped, zoomRow } from '../state/profile-model.ts';
 import { keysOf } from '../state/shortcuts.ts';
 import { pathTo } from '../state/tree-walk.ts';
@@ -18,7 +19,7 @@ import {
 } from './actions.ts';
 import { FlameCanvas, hover } from './flame-canvas.tsx';
 import { frameContext } from './frame-context.ts';
-import { mainChart } from './frame-paint.ts';
+import { mainChart, palette } from './frame-paint.ts';
 
 /** The main flame graph with its breadcrumbs and the menu of a frame. */
 export function FlamePanel() {
@@ -228,4 +229,19 @@ export function DroppedNote() {
   if (header.rounded) notes.push('values rounded');
   if (notes.length === 0 || tree.nameOf.length === 1) return null;
   return <p class="dropped-note">{notes.join(' · ')}</p>;
+}
+
+/** What the fixed colours mean, when the graph is coloured by kind of code. */
+export function KindLegend() {
+  if (view.value.colour !== 'kind' || !shaped.value || shaped.value.right) return null;
+  return (
+    <p class="dropped-note legend">
+      {KIND_LEGEND.map(({ label, index }) => (
+        <span key={label} class="legend-entry">
+          <span class="swatch" style={{ backgroundColor: palette.value.fills[index] }} aria-hidden="true" />
+          {label}
+        </span>
+      ))}
+    </p>
+  );
 }

@@ -1,7 +1,7 @@
 import { view } from '../state/navigation.ts';
 import { profileType, reshapeError, services, shaped, treeLoad } from '../state/profile-model.ts';
 import { EmptyState } from './empty-state.tsx';
-import { DroppedNote, FlamePanel, StatusLine } from './flame-panel.tsx';
+import { DroppedNote, FlamePanel, KindLegend, StatusLine } from './flame-panel.tsx';
 import { PanelState } from './panel-state.tsx';
 import { SandwichView } from './sandwich-view.tsx';
 import { Toolbar } from './toolbar.tsx';
@@ -29,6 +29,7 @@ export function Results() {
         )}
       </div>
       <DroppedNote />
+      <KindLegend />
       {!isEmpty && <StatusLine />}
     </section>
   );

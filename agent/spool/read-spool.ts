@@ -1,4 +1,3 @@
-import { batchIdOf } from '../../core/batch/batch-origin.ts';
 import { type Ledger, ledgerSince } from './ledger.ts';
 import { isDead } from './recover-spool.ts';
 import { Segment, segmentNumbers } from './segment.ts';
@@ -71,11 +70,6 @@ export function readSpool(folder: string, fs: SpoolFs = nodeFs): SpoolReport {
     unreported: state && ledgerSince(state.owed, state.end.said),
     rejected: names.includes('rejected') ? rejectedIn(fs, folder) : [],
   };
-}
-
-/** The batch id of an entry, for a cluster and node that the folder itself does not know. */
-export function entryBatchId(entry: SpoolEntry, cluster: string, node: string): string {
-  return batchIdOf({ cluster, node, bootId: entry.bootId, sequence: entry.sequence });
 }
 
 function readSegment(segment: Segment, state: Parameters<typeof isDead>[0], entries: SpoolEntry[]): number {

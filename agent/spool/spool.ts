@@ -109,6 +109,11 @@ export class Spool {
     return ledgerSince(this.#state.owed, this.#state.end.said);
   }
 
+  /** Bytes of the batches that wait. */
+  get waitingBytes(): number {
+    return this.bytes - (this.#head?.place.offset ?? Math.min(this.#cursor, this.#segments[0]?.size ?? 0));
+  }
+
   /** Samples that the engine took and that were announced here, over the life of the folder. */
   get gathered(): number {
     return this.#state.owed.taken;

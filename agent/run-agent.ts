@@ -4,6 +4,7 @@ import { type AgentSettings, readSettings } from './agent-settings.ts';
 import type { EngineName } from './engine.ts';
 import { ensureSampler } from './ensure-sampler.ts';
 import { lockFolder } from './folder-lock.ts';
+import { isFileSystemError } from './spool/spool-fs.ts';
 import { Supervisor } from './supervisor.ts';
 
 const EXIT_USAGE = 2;
@@ -80,6 +81,10 @@ function fail(error: unknown): never {
   if (error instanceof RejectedError) {
     log('error', error.message);
     process.exit(EXIT_USAGE);
+  }
+  if (isFileSystemError(error)) {
+    log('error', `cannot use the folder CINDERBLOCK_AGENT_DIR (--agent-dir): ${(error as Error).message}`);
+    process.exit(EXIT_FAILED);
   }
   log('error', error instanceof Error ? (error.stack ?? error.message) : String(error));
   process.exit(EXIT_FAILED);

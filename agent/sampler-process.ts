@@ -32,7 +32,7 @@ export interface SamplerOptions {
 /** The first frame must come within this time. */
 const HELLO_MS = 10_000;
 /** A sampler that was told to stop writes its last window within this time, or is killed. */
-const STOP_MS = 5_000;
+const STOP_MS = 3_000;
 /** No window for this many windows: it hangs. */
 const SILENT_WINDOWS = 6;
 /** Running this long, a crash is not one of a row. */

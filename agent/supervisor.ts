@@ -27,6 +27,8 @@ const OFFSET_TOLERANCE_MS = 3_000;
 const LAST_UPLOAD_MS = 4_000;
 /** Windows of many nodes end at the same moment; uploads are spread over this part of the flush interval. */
 const JITTER_SHARE = 0.1;
+/** A heartbeat tells the last warning or error for this long. */
+const ERROR_SHOWN_MS = 600_000;
 
 export interface SupervisorOptions {
   readonly settings: AgentSettings;
@@ -55,7 +57,7 @@ export class Supervisor {
   #flushedAt = systemClock.monotonic();
   #samplerOffsetMs = 0;
   #cpuBefore = { usage: process.cpuUsage(), at: systemClock.monotonic() };
-  #lastError: string | undefined;
+  #lastError: { message: string; at: number } | undefined;
 
   /** @throws what the file system reports, when the spool cannot be opened */
   constructor(options: SupervisorOptions) {
@@ -189,7 +191,7 @@ export class Supervisor {
       engine,
       clockSkewMs: this.#hubClock.skewMs,
       counters: this.#counters(),
-      lastError: this.#uploader.lastError ?? this.#lastError,
+      lastError: this.#uploader.lastError ?? this.#recentError(),
     };
   }
 
@@ -236,8 +238,14 @@ export class Supervisor {
     return ((used.user + used.system) / 1000 / Math.max(1, now - at)) * 100;
   }
 
+  #recentError(): string | undefined {
+    const isRecent =
+      this.#lastError !== undefined && systemClock.monotonic() - this.#lastError.at < ERROR_SHOWN_MS;
+    return isRecent ? this.#lastError?.message : undefined;
+  }
+
   #log(level: 'info' | 'warn' | 'error', message: string): void {
-    if (level !== 'info') this.#lastError = message;
+    if (level !== 'info') this.#lastError = { message, at: systemClock.monotonic() };
     this.#options.log(level, message);
   }
 }

@@ -103,7 +103,8 @@ export class Uploader {
         return this.#refused(header.ordinal, read);
       case 'unauthorized':
         if (correctedMs > SKEW_MATTERS_MS && this.#unauthorized.failures === 0) {
-          return this.#failed(this.#unauthorized, `${this.#skew()} and that is corrected now`, 0) * 0;
+          this.#failed(this.#unauthorized, `${this.#skew()}; that is corrected for from now on`, 0);
+          return 0;
         }
         return this.#failed(
           this.#unauthorized,

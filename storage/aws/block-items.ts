@@ -50,6 +50,7 @@ export function rowFields(
     ...headFields(row),
     state: 'live',
     nonce,
+    entry: entryOf(row).digest,
     content: inline ? bytes : undefined,
     contentLength: rawLength,
     parts: inline ? undefined : count,
@@ -115,12 +116,14 @@ export function toRow(item: Item, parts: Uint8Array[] = []): BlockRow {
   };
 }
 
-/** What a search needs to know of a block before it reads the row. */
-export function entryFields(row: BlockRow): Fields {
+/** What a search needs to know of a block before it reads the row, and a digest of that. */
+export function entryOf(row: BlockRow): { fields: Fields; digest: string } {
   const services = new Set(row.datasets.map((dataset) => serviceDigest(dataset.service)));
   const named = services.size <= MAX_ENTRY_SERVICES && services.size > 0;
   const digests = named ? new Uint8Array(Uint32Array.from([...services].sort()).buffer) : undefined;
-  return { maxTime: row.maxTime, level: row.level, services: digests };
+  const summary = JSON.stringify([row.maxTime, row.level, [...(digests ?? [])]]);
+  const fields = { maxTime: row.maxTime, level: row.level, services: digests };
+  return { fields, digest: crc32(summary).toString(16) };
 }
 
 /** Whether the row of this entry may match; the row itself decides. */

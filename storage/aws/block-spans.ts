@@ -60,15 +60,33 @@ function entryPartition(tenant: string, spanClass: number, bucket: number, shard
   return `spans#${tenant}#${spanClass}#${padded(bucket)}#${shard}`;
 }
 
-/** Key of a block's entry. It begins with the time at which the block begins. */
-export function entryKey(row: Pick<BlockRow, 'tenant' | 'blockId' | 'minTime' | 'maxTime'>): Key {
+/**
+ * Key of a block's entry. It begins with the time at which the block begins, and ends with a digest of the entry, so that
+ * of rival rows of one id each has its own.
+ */
+export function entryKey(
+  row: Pick<BlockRow, 'tenant' | 'blockId' | 'minTime' | 'maxTime'>,
+  digest: string,
+): Key {
   const { spanClass, bucket } = bucketOf(row);
   const shard = shardOf(row.blockId, SPAN_CLASSES[spanClass].shards);
-  return { pk: entryPartition(row.tenant, spanClass, bucket, shard), sk: entrySortKey(row) };
+  const pk = entryPartition(row.tenant, spanClass, bucket, shard);
+  return { pk, sk: `${entryOrder(row)}#${digest}` };
 }
 
-export function entrySortKey({ minTime, blockId }: Pick<BlockRow, 'minTime' | 'blockId'>): string {
+/** What sort keys of entries begin with: by (minTime, blockId), as '#' is before every character of an id. */
+function entryOrder({ minTime, blockId }: Pick<BlockRow, 'minTime' | 'blockId'>): string {
   return `${padded(minTime)}#${blockId}`;
+}
+
+/** A sort key after all entries of the block, whatever their digests (hex), and before those of the next. */
+export function afterEntries(row: Pick<BlockRow, 'minTime' | 'blockId'>): string {
+  return `${entryOrder(row)}#~`;
+}
+
+/** The block that an entry is of. */
+export function entryBlockId(sortKey: string): string {
+  return sortKey.split('#')[1];
 }
 
 /** Key of the item that says that a tenant has blocks in the bucket. */

@@ -6,7 +6,7 @@ import { type Item, number, text } from './attribute-values.ts';
 import {
   blockIdOf,
   byTime,
-  entryFields,
+  entryOf,
   isLive,
   matches,
   mayMatch,
@@ -15,14 +15,15 @@ import {
   toRow,
 } from './block-items.ts';
 import {
+  afterEntries,
   bucketKey,
   bucketOf,
   bucketSortKey,
   bucketsFor,
   bucketsPartition,
+  entryBlockId,
   entryKey,
   entryPartitions,
-  entrySortKey,
   parseBucketSortKey,
   SPAN_CLASSES,
   type SpanBucket,
@@ -76,7 +77,8 @@ export function dynamodbBlockCatalog(table: DynamoTable, clock: () => number): B
       if (item === undefined || isLive(item)) return;
       const minTime = number(item, 'minTime');
       const maxTime = number(item, 'maxTime');
-      const entry = entryKey({ blockId, tenant: text(item, 'tenant'), minTime, maxTime });
+      const place = { blockId, tenant: text(item, 'tenant'), minTime, maxTime };
+      const entry = entryKey(place, text(item, 'entry'));
       const { count, digest } = partsOf(item);
       const parts = Array.from({ length: count }, (_, part) => rowPartKey(blockId, digest, part));
       // The item goes last: until then a repeat finds what is left to do.
@@ -118,10 +120,11 @@ function blockRows(table: DynamoTable) {
     },
     async announce(row: BlockRow, digest: string, parts: Uint8Array[]): Promise<void> {
       const bucket = bucketKey(row.tenant, bucketOf(row));
+      const entry = entryOf(row);
       const bucketName = `${bucket.pk} ${bucket.sk}`;
       const writes = [
         ...parts.map((content, part) => () => table.put(rowPartKey(row.blockId, digest, part), { content })),
-        () => table.put(entryKey(row), entryFields(row)),
+        () => table.put(entryKey(row, entry.digest), entry.fields),
         ...(known.has(bucketName) ? [] : [() => table.put(bucket, {})]),
       ];
       await inParallel(writes, (write) => write());
@@ -151,8 +154,9 @@ async function swapsOf(table: DynamoTable, tenant: string): Promise<number> {
 
 /** Ids of the blocks that may match. */
 async function findEntries(table: DynamoTable, search: BlockSearch): Promise<string[]> {
-  const from = Math.max(0, search.from);
-  const until = Math.min(Number.MAX_SAFE_INTEGER, search.until);
+  const from = Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, Math.floor(search.from)));
+  const until = Math.min(Number.MAX_SAFE_INTEGER, Math.ceil(search.until));
+  if (until <= 0) return [];
   const classes = await inParallel(
     SPAN_CLASSES.map((_, spanClass) => spanClass),
     (spanClass) => bucketsBetween(table, search.tenant, spanClass, from, until),
@@ -165,7 +169,8 @@ async function findEntries(table: DynamoTable, search: BlockSearch): Promise<str
   const ids = await inParallel(partitions, async ({ pk, range }) => {
     const blockIds: string[] = [];
     for await (const entry of table.query(pk, range)) {
-      if (mayMatch(entry, { from, until, service: search.service })) blockIds.push(entryBlockId(entry));
+      if (mayMatch(entry, { from, until, service: search.service }))
+        blockIds.push(entryBlockId(text(entry, 'sk')));
     }
     return blockIds;
   });
@@ -205,7 +210,7 @@ async function list(
   rows: BlockRows,
   { tenant, level, after, limit }: BlockPage,
 ): Promise<BlockRow[]> {
-  const start = after && entrySortKey(after);
+  const start = after && afterEntries(after);
   const classes = await inParallel(
     SPAN_CLASSES.map((_, spanClass) => spanClass),
     (spanClass) => {
@@ -219,16 +224,19 @@ async function list(
     ),
   );
   const found: BlockRow[] = [];
-  let waiting: string[] = [];
+  const waiting: string[] = [];
   const take = async () => {
-    const wanted = new Set(waiting);
-    const live = (await rows.live([...wanted])).filter((row) => row.tenant === tenant);
-    found.push(...live.sort(byTime));
-    waiting = [];
+    const keys = new Set(waiting.splice(0));
+    const live = await rows.live([...new Set([...keys].map(entryBlockId))]);
+    // Rows by their own entries only: those of rivals that came too late are in other places.
+    const own = live.filter(
+      (row) => row.tenant === tenant && keys.has(entryKey(row, entryOf(row).digest).sk),
+    );
+    found.push(...own.sort(byTime));
   };
   for await (const entry of mergeAscending(streams, (item) => text(item, 'sk'))) {
     if (level !== undefined && number(entry, 'level') !== level) continue;
-    waiting.push(entryBlockId(entry));
+    if (waiting.at(-1) !== text(entry, 'sk')) waiting.push(text(entry, 'sk'));
     if (waiting.length === Math.min(MAX_BATCH_GET, limit)) await take();
     if (found.length >= limit) break;
   }
@@ -245,10 +253,6 @@ async function* entriesOf(
   start: string | undefined,
 ): AsyncGenerator<Item> {
   for (const bucket of buckets) {
-    yield* table.query(entryPartitions(tenant, bucket)[shard], { after: start, pageSize: ENTRY_PAGE });
+    yield* table.query(entryPartitions(tenant, bucket)[shard], { from: start, pageSize: ENTRY_PAGE });
   }
-}
-
-function entryBlockId(entry: Item): string {
-  return text(entry, 'sk').slice(padded(0).length + 1);
 }

@@ -44,8 +44,6 @@ export interface KeyRange {
   from?: string;
   to?: string;
   prefix?: string;
-  /** Sort keys after this one, exclusive; it takes the place of `from`. */
-  after?: string;
   /** Items per page: less is read when the reader stops early. */
   pageSize?: number;
 }
@@ -184,9 +182,9 @@ async function* query(
   client: DynamoClient,
   name: string,
   pk: string,
-  { from, to, prefix, after, pageSize }: KeyRange,
+  { from, to, prefix, pageSize }: KeyRange,
 ): AsyncGenerator<Item> {
-  const { condition, values } = keyCondition({ from: after ?? from, to, prefix });
+  const { condition, values } = keyCondition({ from, to, prefix });
   let start: Item | undefined;
   do {
     const page = await answered(`query ${pk}`, () =>
@@ -201,7 +199,7 @@ async function* query(
         }),
       ),
     );
-    for (const item of page.Items ?? []) if (after === undefined || item.sk.S !== after) yield item;
+    yield* page.Items ?? [];
     start = page.LastEvaluatedKey;
   } while (start !== undefined && Object.keys(start).length > 0);
 }

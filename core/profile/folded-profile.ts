@@ -1,4 +1,4 @@
-import { MalformedInputError, limitExceeded } from '../errors.ts';
+import { limitExceeded, MalformedInputError } from '../errors.ts';
 import type { Labels } from '../labels/labels.ts';
 import type { DatasetBuilder } from './dataset-builder.ts';
 import { FrameColumn, FunctionColumn } from './symbol-table.ts';
@@ -45,7 +45,10 @@ export function addFolded(into: DatasetBuilder, profile: FoldedProfile): void {
 function parseLine(line: string, number: number): { names: string[]; count: number } {
   const match = /^(.*) (\d{1,15})\s*$/.exec(line);
   if (match === null) {
-    throw new MalformedInputError('folded', `line ${number} must be frames joined by ";", a blank and a whole number`);
+    throw new MalformedInputError(
+      'folded',
+      `line ${number} must be frames joined by ";", a blank and a whole number`,
+    );
   }
   const names = match[1]!.split(';');
   if (names.length > FOLDED_DEPTH_MAX) {

@@ -1,3 +1,5 @@
+import { greatestCommonDivisor } from './entry-accumulator.ts';
+
 // The values of one profile type of one dataset, in columns. A row is what one batch says about one series in one
 // window; its entries are (stack, value) pairs, each stack once, in ascending order of stack.
 
@@ -127,4 +129,13 @@ export function sampleCount(rows: ProfileRows): number {
   let sum = 0;
   for (let r = 0; r < rows.count; r++) sum += rows.samples[r]!;
   return sum;
+}
+
+/** Greatest common divisor of all scales; 1 for no rows. */
+export function commonScale(rows: Pick<ProfileRows, 'count' | 'scale'>): number {
+  let scale = 0;
+  for (let r = 0; r < rows.count && scale !== 1; r++) {
+    if (rows.scale[r] !== scale) scale = greatestCommonDivisor(rows.scale[r]!, scale);
+  }
+  return scale === 0 ? 1 : scale;
 }

@@ -57,9 +57,10 @@ export class IdTable {
   }
 
   #addSlowly(reader: ProtoReader, start: number, end: number, position: number, what: string): void {
-    readId(reader, start, end);
+    const isThere = readId(reader, start, end);
     const { low, high } = reader;
-    if (low === 0 && high === 0) throw new MalformedInputError(PPROF, `${what} has id 0`, start);
+    if (!isThere || (low === 0 && high === 0))
+      throw new MalformedInputError(PPROF, `${what} has id 0`, start);
     if (!this.#add(low, high, position)) {
       const id = BigInt.asUintN(64, reader.signed());
       throw new MalformedInputError(PPROF, `${what} id ${id} is there twice`, start);
@@ -109,17 +110,13 @@ export class IdTable {
   }
 }
 
-/** Leaves the id in low and high, wherever it is in its message. */
-function readId(reader: ProtoReader, start: number, end: number): void {
+/** Reads the id, wherever it is in its message; answers false when it is not there. */
+function readId(reader: ProtoReader, start: number, end: number): boolean {
   reader.at = start;
   while (reader.at < end) {
-    const tag = reader.tag();
-    if (tag === ID) {
-      reader.varint();
-      return;
-    }
-    reader.skip(tag);
+    const tag = reader.field();
+    if (tag === ID) return true;
+    reader.skipRest(tag);
   }
-  reader.low = 0;
-  reader.high = 0;
+  return false;
 }

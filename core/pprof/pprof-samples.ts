@@ -12,6 +12,8 @@ import type { SampleLabels } from './sample-labels.ts';
 
 const NOTHING = new Uint8Array(0);
 const TWO_32 = 0x1_0000_0000;
+/** Gathered ids start here, as #readPath looks up to two bytes before the first; in a profile these are tag and length. */
+const GATHERED_START = 2;
 
 /** All samples of one profile that have a value, in columns. */
 export interface SampleColumns {
@@ -46,6 +48,8 @@ export class SampleReader {
   #pathBytes: Uint8Array = NOTHING;
   #pathStart = 0;
   #pathEnd = 0;
+  /** Frames of the sample being read, root first; as long as a stack may be deep. */
+  #path = new Uint32Array(1);
   /** For location ids that did not come in one piece. */
   #gathered = new Uint8Array(256);
   /** Where the values of the sample being read start, and how many were read. */
@@ -73,6 +77,7 @@ export class SampleReader {
     this.#frames = 0;
     this.#truncatedFrame = -1;
     this.#large.clear();
+    if (this.#path.length !== limits.stackDepthMax) this.#path = new Uint32Array(limits.stackDepthMax);
     return this.#readAll(sections, raw.length);
   }
 
@@ -90,7 +95,7 @@ export class SampleReader {
       this.#readSample(starts[s]!, ends[s]!);
       // A sample without any value adds nothing: neither a stack nor a series.
       if (!this.#anyValue) continue;
-      this.#stackOf[kept] = this.#walk();
+      this.#stackOf[kept] = this.#stack();
       this.#labelSetOf[kept++] = this.#labels.labelSet();
     }
     return {
@@ -114,45 +119,67 @@ export class SampleReader {
     return this.#stackOf.byteLength * 2 + this.#values.byteLength + this.#gathered.byteLength;
   }
 
+  /** Reads what a sample is written with by nearly everyone here, and the rest through #readField. */
   #readSample(start: number, end: number): void {
-    const reader = this.#reader;
-    reader.at = start;
+    const raw = this.#reader.bytes;
     this.#pathStart = this.#pathEnd = 0;
     this.#valueCount = 0;
     this.#anyValue = false;
     this.#labels.begin();
-    while (reader.at < end) {
-      const tag = reader.tag();
-      switch (tag) {
-        case SampleField.locationPacked: {
-          const last = reader.enter();
-          this.#addPath(reader.bytes, reader.at, last);
-          reader.at = last;
-          break;
-        }
-        case SampleField.valuePacked:
-          this.#readValues(reader.enter());
-          break;
-        case SampleField.label:
-          this.#labels.read(reader);
-          break;
-        case SampleField.location: {
-          const { at } = reader;
-          reader.varint();
-          this.#addPath(reader.bytes, at, reader.at);
-          break;
-        }
-        case SampleField.value:
-          this.#readValue();
-          break;
-        default:
-          reader.skip(tag);
-      }
+    let at = start;
+    while (at < end) {
+      const tag = raw[at]!;
+      const from = at + 2;
+      const to = from + raw[at + 1]!;
+      const isShort = to <= end && to - from < 128;
+      if (isShort && tag === SampleField.locationPacked && this.#pathEnd === 0) {
+        this.#pathBytes = raw;
+        this.#pathStart = from;
+        this.#pathEnd = to;
+        at = to;
+      } else if (isShort && tag === SampleField.valuePacked && this.#readShortValues(raw, from, to)) at = to;
+      else if (isShort && tag === SampleField.label && this.#labels.drops(raw, from)) at = to;
+      else at = this.#readField(at);
     }
-    reader.leave(end);
+    this.#reader.at = at;
+    this.#reader.leave(end);
     if (this.#valueCount !== this.#typeCount) {
       const message = `a sample has ${this.#valueCount} values, the profile has ${this.#typeCount} sample types`;
       throw new MalformedInputError(PPROF, message, start);
+    }
+  }
+
+  /** Reads any field of a sample, answers where it ends, and says what is wrong with one that is broken. */
+  #readField(at: number): number {
+    const reader = this.#reader;
+    reader.at = at;
+    const tag = reader.tag();
+    const start = reader.at;
+    switch (tag) {
+      case SampleField.locationPacked: {
+        const last = reader.enter();
+        this.#addPath(reader.bytes, reader.at, last);
+        return last;
+      }
+      case SampleField.valuePacked: {
+        const last = reader.enter();
+        while (reader.at < last) this.#readValue();
+        reader.leave(last);
+        return last;
+      }
+      case SampleField.label:
+        this.#labels.read(reader, reader.enter());
+        return reader.at;
+      case SampleField.location:
+        reader.varint();
+        this.#addPath(reader.bytes, start, reader.at);
+        return reader.at;
+      case SampleField.value:
+        this.#readValue();
+        return reader.at;
+      default:
+        reader.skip(tag);
+        return reader.at;
     }
   }
 
@@ -165,36 +192,46 @@ export class SampleReader {
       return;
     }
     const before = this.#pathEnd - this.#pathStart;
-    const length = before + end - start;
+    const length = GATHERED_START + before + end - start;
     if (this.#gathered.length < length) {
       const next = new Uint8Array(length * 2);
       next.set(this.#gathered);
       this.#gathered = next;
     }
-    if (this.#pathBytes !== this.#gathered) {
-      // Also when the gathered bytes have just moved to a longer array: then this copies them onto themselves.
-      this.#gathered.set(this.#pathBytes.subarray(this.#pathStart, this.#pathEnd));
-    }
-    this.#gathered.set(bytes.subarray(start, end), before);
+    // The first piece is copied now; when these are the gathered bytes themselves, they are where they belong.
+    const first = this.#pathBytes.subarray(this.#pathStart, this.#pathEnd);
+    if (this.#pathStart !== GATHERED_START) this.#gathered.set(first, GATHERED_START);
+    this.#gathered.set(bytes.subarray(start, end), GATHERED_START + before);
     this.#pathBytes = this.#gathered;
-    this.#pathStart = 0;
+    this.#pathStart = GATHERED_START;
     this.#pathEnd = length;
   }
 
-  #readValues(end: number): void {
-    const reader = this.#reader;
-    const { bytes } = reader;
+  /** Reads all values of a sample when each has at most 28 bits; answers false, having read none, when not. */
+  #readShortValues(raw: Uint8Array, from: number, to: number): boolean {
+    if (this.#valueCount !== 0) return false;
     const values = this.#values;
-    while (reader.at < end) {
-      const { at } = reader;
-      const byte = bytes[at]!;
-      if (byte < 128 && this.#valueCount < this.#typeCount) {
-        reader.at = at + 1;
-        values[this.#valuesAt + this.#valueCount++] = byte;
-        if (byte !== 0) this.#anyValue = true;
-      } else this.#readValue();
+    const first = this.#valuesAt;
+    const typeCount = this.#typeCount;
+    let at = from;
+    let count = 0;
+    let any = 0;
+    while (at < to) {
+      let byte = raw[at++]!;
+      let value = byte & 127;
+      for (let shift = 7; byte > 127; shift += 7) {
+        if (shift > 21) return false;
+        byte = raw[at++]!;
+        value |= (byte & 127) << shift;
+      }
+      if (count === typeCount) return false;
+      values[first + count++] = value;
+      any |= value;
     }
-    reader.leave(end);
+    if (at !== to) return false;
+    this.#valueCount = count;
+    this.#anyValue = any !== 0;
+    return true;
   }
 
   #readValue(): void {
@@ -219,46 +256,73 @@ export class SampleReader {
     this.#large.set(at, reader.signed());
   }
 
+  /** The stack of the sample that was read. */
+  #stack(): number {
+    const frames = this.#readPath();
+    const stack = this.#stacks.addPath(this.#path, frames);
+    this.#frames += frames;
+    const { framesMax, stackNodesMax } = this.#limits;
+    if (this.#frames > framesMax) {
+      const limit = { name: 'pprof_frames_max', value: framesMax, unit: 'frames in all samples' };
+      throw limitExceeded(limit, this.#frames);
+    }
+    const added = this.#stacks.count - this.#nodesBefore;
+    if (added > stackNodesMax) {
+      const unit = 'new stack prefixes in one profile';
+      throw limitExceeded({ name: 'pprof_stack_nodes_max', value: stackNodesMax, unit }, added);
+    }
+    return stack;
+  }
+
   /**
-   * From the root to the leaf. The root is the last location, so the packed ids are read from their end: a byte below
-   * 128 ends a varint, and is its most significant part. Written out by hand, as most bytes of profiles pass here.
+   * Turns location ids into frames, root first, and answers how many. The root is the last location, so the packed ids
+   * are read from their end: a byte below 128 ends a varint, and is its most significant part. Which of one, two or
+   * three bytes an id has cannot be predicted, so that is worked out without branches. Written out by hand, as most
+   * bytes of a profile pass here.
    */
-  #walk(): number {
+  #readPath(): number {
     const bytes = this.#pathBytes;
     const start = this.#pathStart;
-    const stacks = this.#stacks;
+    const path = this.#path;
     const { frameById } = this.#locations;
-    const depthMax = this.#limits.stackDepthMax;
     const known = this.#locations.ids.denseCount;
-    let node = 0;
+    const depthMax = path.length;
     let depth = 0;
     for (let at = this.#pathEnd - 1; at >= start; at--) {
-      // Without branches for one to three bytes: which it is cannot be predicted. The byte before the first id is a
-      // length or tag below 128, so looking one too far back is harmless.
       const idEnd = at;
-      const before = bytes[at - 1]!;
-      const two = before >>> 7;
-      const three = two & (bytes[at - 2]! >>> 7);
-      let id = (bytes[at]! << (two * 7)) | (before & 127 & -two);
-      id = (id << (three * 7)) | (bytes[at - 2]! & 127 & -three);
-      at -= two + three;
+      const top = bytes[at]!;
+      const middle = bytes[at - 1]!;
+      const bottom = bytes[at - 2]!;
+      // Masks: all bits set when the id has two bytes, and three. Not written as negation, whose -0 is no integer and
+      // would make doubles of all that follows.
+      const two = 0 - (middle >> 7);
+      const three = two & (0 - (bottom >> 7));
+      const id = (((top << (two & 7)) | (middle & 127 & two)) << (three & 7)) | (bottom & 127 & three);
+      at += two + three;
       let frame = id < known ? frameById[id]! : 0;
-      if (frame === 0 || bytes[idEnd]! > 127 || (three === 1 && bytes[at - 1]! > 127)) {
+      if (frame === 0 || top > 127 || (three !== 0 && bytes[at - 1]! > 127)) {
         while (at > start && bytes[at - 1]! > 127) at--;
         frame = this.#findFrame(at, idEnd + 1);
       }
       if (frame > 0) {
-        if (depth++ === depthMax) return this.#truncate(node);
-        node = stacks.child(node, frame - 1);
+        if (depth === depthMax) return this.#cut();
+        path[depth++] = frame - 1;
       } else {
         const { runStarts, runFrames } = this.#locations;
         for (let k = runStarts[-1 - frame]!, end = runStarts[-frame]!; k < end; k++) {
-          if (depth++ === depthMax) return this.#truncate(node);
-          node = stacks.child(node, runFrames[k]!);
+          if (depth === depthMax) return this.#cut();
+          path[depth++] = runFrames[k]!;
         }
       }
     }
-    return this.#checked(node, depth);
+    return depth;
+  }
+
+  /** The path is full and more was to come: its leaf gives way to the mark of the cut. */
+  #cut(): number {
+    if (this.#truncatedFrame < 0) this.#truncatedFrame = truncatedFrame(this.#symbolTable);
+    this.#path[this.#path.length - 1] = this.#truncatedFrame;
+    return this.#path.length;
   }
 
   /** The frame of the location whose id is at pathBytes[start..end), which is new, sparse or wrong. */
@@ -272,29 +336,5 @@ export class SampleReader {
     const frame = this.#locations.frameOfId(reader);
     reader.at = at;
     return frame;
-  }
-
-  #checked(node: number, depth: number): number {
-    const { framesMax, stackNodesMax } = this.#limits;
-    this.#frames += depth;
-    if (this.#frames > framesMax) {
-      throw limitExceeded(
-        { name: 'pprof_frames_max', value: framesMax, unit: 'frames in all samples' },
-        this.#frames,
-      );
-    }
-    const added = this.#stacks.count - this.#nodesBefore;
-    if (added > stackNodesMax) {
-      const unit = 'new stack prefixes in one profile';
-      throw limitExceeded({ name: 'pprof_stack_nodes_max', value: stackNodesMax, unit }, added);
-    }
-    return node;
-  }
-
-  /** `node` has as many frames as allowed and more were to come: its leaf gives way to the mark of the cut. */
-  #truncate(node: number): number {
-    if (this.#truncatedFrame < 0) this.#truncatedFrame = truncatedFrame(this.#symbolTable);
-    const parent = this.#stacks.parents[node]!;
-    return this.#checked(this.#stacks.child(parent, this.#truncatedFrame), this.#limits.stackDepthMax);
   }
 }

@@ -31,6 +31,33 @@ export class Ranges {
     this.ends[this.count++] = end;
   }
 
+  /**
+   * Adds fields with the tag raw[at] that follow one another, up to one that is another or whose length takes more than
+   * two bytes or passes the end. Answers where that one is.
+   */
+  addRun(raw: Uint8Array, at: number): number {
+    const end = raw.length;
+    const tag = raw[at]!;
+    let next = at;
+    let { starts, ends, count } = this;
+    while (next + 2 < end && raw[next] === tag) {
+      let start = next + 2;
+      let length = raw[next + 1]!;
+      if (length > 127) length = (length & 127) | (raw[start++]! << 7);
+      if (length >= 0x4000 || start + length > end) break;
+      if (count === starts.length) {
+        this.count = count;
+        this.#grow();
+        ({ starts, ends } = this);
+      }
+      next = start + length;
+      starts[count] = start;
+      ends[count++] = next;
+    }
+    this.count = count;
+    return next;
+  }
+
   #grow(): void {
     this.check();
     const size = this.count * 2;
@@ -97,12 +124,9 @@ export class PprofSections {
     while (at < end) {
       const ranges = this.#byTag[raw[at]!];
       if (ranges !== undefined) {
-        let start = at + 2;
-        let length = raw[at + 1]!;
-        if (length > 127) length = (length & 127) | (raw[start++]! << 7);
-        if (length < 0x4000 && start + length <= end) {
-          ranges.add(start, start + length);
-          at = start + length;
+        const next = ranges.addRun(raw, at);
+        if (next !== at) {
+          at = next;
           continue;
         }
       }

@@ -2,6 +2,7 @@ import { type Label, type Labels, labelsKey, labelsOf } from '../labels/labels.t
 import type { SeriesTable } from '../profile/series-table.ts';
 import { StringTable } from '../profile/string-table.ts';
 import type { ProtoReader } from '../wire/proto-reader.ts';
+import { shortVarint } from '../wire/short-varint.ts';
 import { LabelField } from './pprof-fields.ts';
 import type { PprofLimits } from './pprof-limits.ts';
 import type { StringSection } from './string-section.ts';
@@ -54,24 +55,24 @@ export class SampleLabels {
     this.#keptCount = 0;
   }
 
-  /** Reads one label of the sample. */
-  read(reader: ProtoReader): void {
+  /** Whether the label at raw[at] is known to be dropped by its key, so that the rest of it need not be looked at. */
+  drops(raw: Uint8Array, at: number): boolean {
+    const key = raw[at] === LabelField.key ? shortVarint(raw, at + 1) >>> 2 : 0;
+    return key < this.#keyUse.length && this.#keyUse[key] === KeyUse.dropped;
+  }
+
+  /** Reads one label of the sample, which ends at `end`. */
+  read(reader: ProtoReader, end: number): void {
     if (this.#keyUse.length === 0) this.#allocate();
-    const end = reader.enter();
+    const { count } = this.#strings;
     let key = 0;
     let str = 0;
     let low = 0;
     let high = 0;
     while (reader.at < end) {
       const tag = reader.field();
-      if (tag === LabelField.key) {
-        key = reader.below(this.#strings.count, 'label key');
-        // The rest of a label that is not kept is not looked at.
-        if (this.#keyUse[key] === KeyUse.dropped) {
-          reader.at = end;
-          return;
-        }
-      } else if (tag === LabelField.str) str = reader.below(this.#strings.count, 'label value');
+      if (tag === LabelField.key) key = reader.below(count, 'label key');
+      else if (tag === LabelField.str) str = reader.below(count, 'label value');
       else if (tag === LabelField.num) {
         low = reader.low;
         high = reader.high;

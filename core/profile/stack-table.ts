@@ -45,6 +45,45 @@ export class StackTable {
     return this.frames[last] === frame ? last : this.#otherChild(parent, frame, last);
   }
 
+  /**
+   * The stack of path[0..length), root first. The same as `child` for each, but with the columns at hand: known stacks
+   * are followed in one loop, and from the first new node on the rest is appended in another.
+   */
+  addPath(path: Uint32Array, length: number): number {
+    let node = 0;
+    let at = 0;
+    while (at < length) {
+      const lastChild = this.#lastChild;
+      const { frames } = this;
+      let last = lastChild[node]!;
+      while (last !== 0 && frames[last] === path[at]) {
+        node = last;
+        if (++at === length) return node;
+        last = lastChild[node]!;
+      }
+      if (last === 0) return this.#append(node, path, at, length);
+      node = this.#otherChild(node, path[at++]!, last);
+    }
+    return node;
+  }
+
+  /** Adds the nodes of path[from..length) under a node without children. */
+  #append(parent: number, path: Uint32Array, from: number, length: number): number {
+    while (this.#count + length - from > this.parents.length) this.#grow();
+    const { parents, frames } = this;
+    const lastChild = this.#lastChild;
+    let node = parent;
+    let next = this.#count;
+    for (let at = from; at < length; at++) {
+      parents[next] = node;
+      frames[next] = path[at]!;
+      lastChild[node] = next;
+      node = next++;
+    }
+    this.#count = next;
+    return node;
+  }
+
   #otherChild(parent: number, frame: number, last: number): number {
     if (this.#isHashed[parent] === 1) return this.#hashedChild(parent, frame);
     const { frames } = this;

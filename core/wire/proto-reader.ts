@@ -17,15 +17,25 @@ export class ProtoReader {
   at: number;
   /** One past the last byte that may be read. */
   readonly end: number;
-  /** The last varint or fixed64, as unsigned halves. */
-  low = 0;
-  high = 0;
+  /** The halves of the last number as signed 32 bits: a field that holds larger numbers is slower to read and write. */
+  #low = 0;
+  #high = 0;
 
   constructor(bytes: Uint8Array, format: string, at = 0, end = bytes.length) {
     this.bytes = bytes;
     this.format = format;
     this.at = at;
     this.end = end;
+  }
+
+  /** The last varint or fixed64: its low half, unsigned. */
+  get low(): number {
+    return this.#low >>> 0;
+  }
+
+  /** The last varint or fixed64: its high half, unsigned. */
+  get high(): number {
+    return this.#high >>> 0;
   }
 
   fail(message: string, at = this.at): never {
@@ -51,15 +61,15 @@ export class ProtoReader {
     const first = bytes[at]!;
     if (first < 128 && at < this.end) {
       this.at = at + 1;
-      this.low = first;
-      this.high = 0;
+      this.#low = first;
+      this.#high = 0;
       return;
     }
     const second = bytes[at + 1]!;
     if (second < 128 && at + 1 < this.end) {
       this.at = at + 2;
-      this.low = (first & 127) | (second << 7);
-      this.high = 0;
+      this.#low = (first & 127) | (second << 7);
+      this.#high = 0;
       return;
     }
     this.#longVarint();
@@ -76,20 +86,20 @@ export class ProtoReader {
     const first = bytes[at + 1]!;
     if (first < 128) {
       this.at = at + 2;
-      this.low = first;
+      this.#low = first;
     } else {
       const second = bytes[at + 2]!;
       if (second < 128) {
         this.at = at + 3;
-        this.low = (first & 127) | (second << 7);
+        this.#low = (first & 127) | (second << 7);
       } else {
         const third = bytes[at + 3]!;
         if (third > 127) return this.#anyField();
         this.at = at + 4;
-        this.low = (first & 127) | ((second & 127) << 7) | (third << 14);
+        this.#low = (first & 127) | ((second & 127) << 7) | (third << 14);
       }
     }
-    this.high = 0;
+    this.#high = 0;
     return tag;
   }
 
@@ -117,8 +127,8 @@ export class ProtoReader {
       else high |= byte << 31;
     }
     this.at = at;
-    this.low = low >>> 0;
-    this.high = high >>> 0;
+    this.#low = low;
+    this.#high = high;
   }
 
   #endsInside(): never {
@@ -157,16 +167,15 @@ export class ProtoReader {
   }
 
   get isZero(): boolean {
-    return this.low === 0 && this.high === 0;
+    return this.#low === 0 && this.#high === 0;
   }
 
   /** Reads eight little-endian bytes into `low` and `high`. */
   fixed64(): void {
     const { bytes, at } = this;
     if (this.end - at < 8) this.fail('ends inside a fixed64');
-    this.low = (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
-    this.high =
-      (bytes[at + 4]! | (bytes[at + 5]! << 8) | (bytes[at + 6]! << 16) | (bytes[at + 7]! << 24)) >>> 0;
+    this.#low = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    this.#high = bytes[at + 4]! | (bytes[at + 5]! << 8) | (bytes[at + 6]! << 16) | (bytes[at + 7]! << 24);
     this.at = at + 8;
   }
 

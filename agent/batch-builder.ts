@@ -10,7 +10,7 @@ import type { DatasetBuilder } from '../core/profile/dataset-builder.ts';
 import { sampleCount } from '../core/profile/profile-rows.ts';
 import type { DropRule } from './drop-rules.ts';
 import { foldWindow } from './fold-window.ts';
-import type { ProcessLabels } from './labels.ts';
+import type { ProcessLabels } from './naming/process-labels.ts';
 import { halve } from './split-batch.ts';
 import type { BatchClaim, Spool } from './spool/spool.ts';
 

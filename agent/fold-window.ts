@@ -3,7 +3,7 @@ import { type Labels, labelsKey, labelsOf } from '../core/labels/labels.ts';
 import { DatasetBuilder } from '../core/profile/dataset-builder.ts';
 import type { ProfileRows } from '../core/profile/profile-rows.ts';
 import type { DropRule } from './drop-rules.ts';
-import { OVERFLOW_SERVICE, threadLabel } from './labels.ts';
+import { OVERFLOW_SERVICE, threadLabel } from './naming/process-labels.ts';
 
 /** What became of the samples of a window. */
 export interface FoldedWindow {

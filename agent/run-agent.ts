@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { RejectedError } from '../core/errors.ts';
 import { type AgentSettings, readSettings } from './agent-settings.ts';
-import type { EngineName } from './engine.ts';
-import { ensureSampler } from './ensure-sampler.ts';
+import type { EngineName } from './engine/engine.ts';
+import { ensureSampler } from './engine/ensure-sampler.ts';
 import { lockFolder } from './folder-lock.ts';
 import { isFileSystemError } from './spool/spool-fs.ts';
 import { Supervisor } from './supervisor.ts';

@@ -5,7 +5,7 @@ import {
   type EngineEvents,
   type Log,
   restingCondition,
-} from '../engine.ts';
+} from '../engine/engine.ts';
 import type { InspectorLink } from './inspector-link.ts';
 import { writeOtlp } from './otlp-writer.ts';
 import { type V8Profile, v8Stacks } from './v8-stacks.ts';

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { Log } from '../engine.ts';
+import type { Log } from '../engine/engine.ts';
 import { type HubClock, skewInWords } from '../hub-clock.ts';
 import type { Spool, SpooledBatch } from '../spool/spool.ts';
 import { Backoff, retryAfterMs } from './backoff.ts';

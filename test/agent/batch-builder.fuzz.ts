@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BatchBuilder } from '../../agent/batch-builder.ts';
 import { parseDropRules } from '../../agent/drop-rules.ts';
-import { ProcessLabels } from '../../agent/labels.ts';
+import { ProcessLabels } from '../../agent/naming/process-labels.ts';
 import { Spool } from '../../agent/spool/spool.ts';
 import { batchIdOf } from '../../core/batch/batch-origin.ts';
 import { BlockReader, bytesSource } from '../../core/block/block-reader.ts';

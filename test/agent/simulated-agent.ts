@@ -1,6 +1,6 @@
 import { BatchBuilder } from '../../agent/batch-builder.ts';
 import { HubClock } from '../../agent/hub-clock.ts';
-import { ProcessLabels } from '../../agent/labels.ts';
+import { ProcessLabels } from '../../agent/naming/process-labels.ts';
 import { Spool } from '../../agent/spool/spool.ts';
 import type { HttpAnswer } from '../../agent/upload/http-transport.ts';
 import { Uploader } from '../../agent/upload/uploader.ts';

@@ -1,5 +1,5 @@
-import { type Labels, labelsOf } from '../core/labels/labels.ts';
-import type { AttributeValue } from '../core/otlp/otlp-attributes.ts';
+import { type Labels, labelsOf } from '../../core/labels/labels.ts';
+import type { AttributeValue } from '../../core/otlp/otlp-attributes.ts';
 import { readCgroupPath } from './cgroup-path.ts';
 import type { ContainerNames } from './container-names.ts';
 import { argumentsOf } from './script-name.ts';

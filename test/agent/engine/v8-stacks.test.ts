@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { writeOtlp } from '../../agent/node/otlp-writer.ts';
-import { type V8Profile, v8Stacks } from '../../agent/node/v8-stacks.ts';
-import { BlockBuilder } from '../../core/block/block-builder.ts';
-import { labelsOf } from '../../core/labels/labels.ts';
-import { CPU_PROFILE_TYPE } from '../../core/labels/profile-type.ts';
-import { addOtlp } from '../../core/otlp/decode-otlp.ts';
-import { exactTotal, sampleCount } from '../../core/profile/profile-rows.ts';
+import { writeOtlp } from '../../../agent/node/otlp-writer.ts';
+import { type V8Profile, v8Stacks } from '../../../agent/node/v8-stacks.ts';
+import { BlockBuilder } from '../../../core/block/block-builder.ts';
+import { labelsOf } from '../../../core/labels/labels.ts';
+import { CPU_PROFILE_TYPE } from '../../../core/labels/profile-type.ts';
+import { addOtlp } from '../../../core/otlp/decode-otlp.ts';
+import { exactTotal, sampleCount } from '../../../core/profile/profile-rows.ts';
 
 const node = (id: number, functionName: string, children: number[] = [], url = '') => ({
   id,

@@ -2,9 +2,9 @@
 // MalformedInputError or in frames no longer than announced, and memory is bounded by the limit of one frame.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FRAME_BYTES_MAX, type Frame, FrameParser } from '../../agent/sampler-frames.ts';
-import { MalformedInputError } from '../../core/errors.ts';
-import { fuzzRuns, seededRandom, wholeBetween } from './seeded-random.ts';
+import { FRAME_BYTES_MAX, type Frame, FrameParser } from '../../../agent/engine/sampler-frames.ts';
+import { MalformedInputError } from '../../../core/errors.ts';
+import { fuzzRuns, seededRandom, wholeBetween } from '../seeded-random.ts';
 
 function encode(frames: readonly Frame[]): Uint8Array {
   const parts = frames.map(({ kind, payload }) => {

@@ -3,9 +3,9 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { WindowStatus } from '../../agent/batch-builder.ts';
-import { systemClock } from '../../agent/clock.ts';
-import { SamplerProcess } from '../../agent/sampler-process.ts';
+import type { WindowStatus } from '../../../agent/batch-builder.ts';
+import { systemClock } from '../../../agent/clock.ts';
+import { SamplerProcess } from '../../../agent/engine/sampler-process.ts';
 
 const FAKE = join(import.meta.dirname, 'fake-sampler.ts');
 

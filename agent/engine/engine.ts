@@ -1,5 +1,5 @@
-import { MalformedInputError } from '../core/errors.ts';
-import type { WindowStatus } from './batch-builder.ts';
+import { MalformedInputError } from '../../core/errors.ts';
+import type { WindowStatus } from '../batch-builder.ts';
 
 /** Which engine takes the samples. */
 export type EngineName = 'perf' | 'node';

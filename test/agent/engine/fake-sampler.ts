@@ -1,7 +1,7 @@
 // A sampler for tests of its supervision. What it does is the name of a behaviour in FAKE_SAMPLER; several, separated by
 // commas, are for one start after the other, counted in the file FAKE_SAMPLER_STARTS.
 import { appendFileSync, readFileSync, writeSync } from 'node:fs';
-import { makeWindow } from './windows.ts';
+import { makeWindow } from '../windows.ts';
 
 const startsFile = process.env.FAKE_SAMPLER_STARTS!;
 appendFileSync(startsFile, `${process.pid} ${process.argv.slice(2).join(' ')}\n`);

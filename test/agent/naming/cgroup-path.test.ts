@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readCgroupPath } from '../../agent/cgroup-path.ts';
+import { readCgroupPath } from '../../../agent/naming/cgroup-path.ts';
 
 const ID = '4a5b6c7d8e9f'.repeat(6).slice(0, 64);
 const UID = '0a1b2c3d-1111-2222-3333-444455556666';

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseJson } from './engine.ts';
 
-const SAMPLER_FOLDER = fileURLToPath(new URL('./sampler', import.meta.url));
+const SAMPLER_FOLDER = fileURLToPath(new URL('../sampler', import.meta.url));
 const BUILT_BINARY = `${SAMPLER_FOLDER}/target/release/cinderblock-sampler`;
 const CHECK_MS = 10_000;
 

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { MalformedInputError } from '../core/errors.ts';
-import type { Clock } from './clock.ts';
+import { MalformedInputError } from '../../core/errors.ts';
+import type { Clock } from '../clock.ts';
+import { Backoff } from '../upload/backoff.ts';
 import {
   type Engine,
   type EngineCondition,
@@ -11,7 +12,6 @@ import {
   restingCondition,
 } from './engine.ts';
 import { type Frame, FrameKind, FrameParser } from './sampler-frames.ts';
-import { Backoff } from './upload/backoff.ts';
 
 export interface SamplerOptions {
   readonly binary: string;

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { ensureSampler } from '../../agent/ensure-sampler.ts';
+import { ensureSampler } from '../../../agent/engine/ensure-sampler.ts';
 
 function program(t: TestContext, script: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'cinderblock-ensure-'));

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ContainerNames } from '../../agent/container-names.ts';
-import { ProcessLabels, threadLabel } from '../../agent/labels.ts';
-import type { AttributeValue } from '../../core/otlp/otlp-attributes.ts';
+import { ContainerNames } from '../../../agent/naming/container-names.ts';
+import { ProcessLabels, threadLabel } from '../../../agent/naming/process-labels.ts';
+import type { AttributeValue } from '../../../core/otlp/otlp-attributes.ts';
 
 const ID = 'cd'.repeat(32);
 const node = { cluster: 'c', node: 'n', engine: 'perf' };

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { workloadOf } from '../../agent/container-names.ts';
-import { scriptName } from '../../agent/script-name.ts';
-import { type ProcessFacts, serviceName } from '../../agent/service-name.ts';
+import { workloadOf } from '../../../agent/naming/container-names.ts';
+import { scriptName } from '../../../agent/naming/script-name.ts';
+import { type ProcessFacts, serviceName } from '../../../agent/naming/service-name.ts';
 
 const ID = 'ab'.repeat(32);
 const process: ProcessFacts = {

@@ -1,4 +1,4 @@
-import { MalformedInputError } from '../core/errors.ts';
+import { MalformedInputError } from '../../core/errors.ts';
 
 /** Kinds of frames between an engine and the supervisor. */
 export const FrameKind = { profiles: 1, status: 2, log: 3, hello: 4 } as const;

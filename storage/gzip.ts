@@ -12,7 +12,7 @@ export function isGzip(bytes: Uint8Array): boolean {
  */
 export function gunzipBounded(bytes: Uint8Array, maxBytes: number): Uint8Array {
   try {
-    const inflated = gunzipSync(bytes, { maxOutputLength: maxBytes });
+    const inflated = gunzipSync(bytes, { maxOutputLength: maxBytes, chunkSize: chunkBytes(bytes, maxBytes) });
     return new Uint8Array(inflated.buffer, inflated.byteOffset, inflated.byteLength);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
@@ -23,4 +23,18 @@ export function gunzipBounded(bytes: Uint8Array, maxBytes: number): Uint8Array {
     }
     throw new MalformedInputError('gzip', (error as Error).message, undefined, { cause: error });
   }
+}
+
+const CHUNK_BYTES_MIN = 1024;
+const CHUNK_BYTES_MAX = 4 * 1024 * 1024;
+
+/**
+ * Output is made in pieces of this size. The last four bytes of gzip say how long the last member is (RFC 1952), which
+ * for an honest input makes it one piece; nobody is believed further than a dozen times what was sent.
+ */
+function chunkBytes(bytes: Uint8Array, maxBytes: number): number {
+  const { buffer, byteOffset, length } = bytes;
+  const said = length < 4 ? 0 : new DataView(buffer, byteOffset, length).getUint32(length - 4, true);
+  const believed = Math.min(said + 1, length * 12, maxBytes, CHUNK_BYTES_MAX);
+  return Math.max(CHUNK_BYTES_MIN, believed);
 }

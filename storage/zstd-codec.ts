@@ -9,6 +9,7 @@ const LEVEL = 3;
 
 /** Output is gathered in pieces of this size when its length is not known beforehand. */
 const CHUNK_BYTES = 64 * 1024;
+const CHUNK_BYTES_MIN = 1024;
 
 /** RFC 8878 section 3.1.1.2: a block takes 3 bytes of header plus at least 1, and yields at most 128 KiB. */
 const MAX_EXPANSION = (128 * 1024) / 4;
@@ -25,7 +26,8 @@ const MIN_WINDOW_LOG = 10;
 export const zstdCodec: Codec = {
   compress(raw) {
     return zstdCompressSync(raw, {
-      chunkSize: CHUNK_BYTES,
+      // Output buffers are made whole, whatever ends up in them: a small input asks for a small one.
+      chunkSize: Math.max(CHUNK_BYTES_MIN, Math.min(CHUNK_BYTES, raw.length)),
       params: { [constants.ZSTD_c_compressionLevel]: LEVEL },
     });
   },

@@ -107,7 +107,7 @@ export class BlockWriter {
 
   /** Appends one section, compressed where that makes it shorter. */
   #section(raw: Uint8Array): SectionRef {
-    const packed = raw.length < 32 ? raw : this.#codec.compress(raw);
+    const packed = raw.length < COMPRESSED_BYTES_MIN ? raw : this.#codec.compress(raw);
     const encoding = packed.length < raw.length ? SectionEncoding.zstd : SectionEncoding.stored;
     const stored = encoding === SectionEncoding.zstd ? packed : raw;
     const offset = this.#out.length;
@@ -121,6 +121,12 @@ export class BlockWriter {
     };
   }
 }
+
+/**
+ * Shorter sections are stored as they are: a compressor costs more to set up than they take to write, and saves little on
+ * them. Small pushes and small services are made of such.
+ */
+const COMPRESSED_BYTES_MIN = 256;
 
 function timeRangeOfRows(rows: ProfileRows): { minTime: number; maxTime: number } {
   let minTime = Number.POSITIVE_INFINITY;

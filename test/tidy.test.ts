@@ -141,6 +141,8 @@ const ENTRIES = [
   'server/main.ts',
   'agent/cinderblock-agent.mjs',
   'web/vite.config.ts',
+  // Opened by hosts on AWS, and by the contract suites.
+  'storage/aws/open-aws-storage.ts',
 ];
 
 test('no product file is dead', () => {

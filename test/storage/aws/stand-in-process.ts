@@ -8,7 +8,7 @@ export interface ProcessPlan {
   command: string;
   args: string[];
   env?: Record<string, string>;
-  /** A folder that goes when the process has ended. */
+  /** A file or folder that goes when the process has ended. */
   removeAfter?: string;
 }
 

@@ -89,7 +89,7 @@ export const STAND_INS: StandIn[] = [
       const config = join(folder, `port-${port}.conf`);
       await writeFile(config, elasticMqConfig(port));
       const args = ['-Xmx256m', `-Dconfig.file=${config}`, '-cp', join(folder, 'lib/*')];
-      return { command: 'java', args: [...args, 'org.elasticmq.server.Main'] };
+      return { command: 'java', args: [...args, 'org.elasticmq.server.Main'], removeAfter: config };
     },
   },
   {

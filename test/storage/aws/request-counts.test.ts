@@ -1,0 +1,127 @@
+// What calls cost: how many requests of which kind, counted. What grows with data is told with its factor.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { toItem } from '../../../storage/aws/attribute-values.ts';
+import { entryOf, rowFields } from '../../../storage/aws/block-items.ts';
+import { entryKey } from '../../../storage/aws/block-spans.ts';
+import { dynamodbBlockCatalog } from '../../../storage/aws/dynamodb-block-catalog.ts';
+import { dynamodbLeaseStore } from '../../../storage/aws/dynamodb-lease-store.ts';
+import { dynamodbRegistry } from '../../../storage/aws/dynamodb-registry.ts';
+import { dynamoTable } from '../../../storage/aws/dynamodb-table.ts';
+import { blockKey } from '../../../storage/aws/names.ts';
+import type { BlockRow } from '../../../storage/block-catalog.ts';
+import { aBlockRow } from '../../contracts/block-catalog.contract.ts';
+import { type Command, scriptedClient, tally } from './command-clients.ts';
+
+const HOUR = 3_600_000;
+const T0 = 500_000 * HOUR;
+
+/** A table with these live blocks, as far as searches and swaps read it. */
+function tableWith(rows: BlockRow[]) {
+  const items = new Map(
+    rows.map((row) => [
+      blockKey(row.blockId).pk,
+      toItem({ ...blockKey(row.blockId), ...rowFields(row, 'n').fields }),
+    ]),
+  );
+  const entries = rows.map((row) => {
+    const { fields, digest } = entryOf(row);
+    return toItem({ ...entryKey(row, digest), ...fields });
+  });
+  return scriptedClient(({ name, input }: Command) => {
+    if (name === 'Query') {
+      const pk = input.ExpressionAttributeValues[':pk'].S;
+      return { Items: entries.filter((entry) => entry.pk.S === pk) };
+    }
+    if (name !== 'BatchGetItem') return {};
+    const keys: { pk: { S: string } }[] = input.RequestItems.hub.Keys;
+    return {
+      Responses: { hub: keys.map((key) => items.get(key.pk.S)).filter((item) => item !== undefined) },
+    };
+  });
+}
+
+const catalogOn = (client: ReturnType<typeof scriptedClient>) =>
+  dynamodbBlockCatalog(dynamoTable(client, 'hub'), () => T0);
+
+const fresh = (i: number) =>
+  aBlockRow({ blockId: `b${i}`, minTime: T0 + i * 1000, maxTime: T0 + i * 1000 + 60_000 });
+
+test('publish: two writes, and one more per process and bucket of time', async () => {
+  const client = tableWith([]);
+  const catalog = catalogOn(client);
+  await catalog.publish(fresh(0));
+  assert.equal(tally(client.commands), '3 PutItem');
+  client.commands.length = 0;
+  await catalog.publish(fresh(1));
+  assert.equal(tally(client.commands), '2 PutItem');
+});
+
+test('find: an hour asks few partitions, and reads rows a hundred at a time', async () => {
+  const client = tableWith(Array.from({ length: 150 }, (_, i) => fresh(i)));
+  const found = await catalogOn(client).find({ tenant: 'acme', from: T0, until: T0 + HOUR, service: 'web' });
+  assert.equal(found.length, 150);
+  const counts = Object.fromEntries(
+    tally(client.commands)
+      .split(', ')
+      .map((line) => line.split(' ').reverse()),
+  );
+  assert.equal(counts.BatchGetItem, '2');
+  assert.equal(counts.GetItem, '2');
+  assert.ok(Number(counts.Query) <= 16, `${counts.Query} queries`);
+});
+
+test('find: rows of blocks without the service are not read', async () => {
+  const client = tableWith(Array.from({ length: 150 }, (_, i) => fresh(i)));
+  await catalogOn(client).find({ tenant: 'acme', from: T0, until: T0 + HOUR, service: 'no such' });
+  assert.ok(client.commands.every(({ name }) => name !== 'BatchGetItem'));
+});
+
+test('get: one read', async () => {
+  const client = tableWith([]);
+  await catalogOn(client).get('b0');
+  assert.equal(tally(client.commands), '1 GetItem');
+});
+
+test('swap: one read, two writes per output, one transaction of an item per block and three', async () => {
+  const rows = Array.from({ length: 95 }, (_, i) => fresh(i));
+  const client = tableWith(rows);
+  const output = aBlockRow({ blockId: 'm', level: 1, minTime: T0, maxTime: T0 + HOUR });
+  const swap = { remove: rows.map(({ blockId }) => blockId), add: [output], token: 't' };
+  assert.equal(await catalogOn(client).swap(swap), 'done');
+  assert.equal(tally(client.commands), '1 BatchGetItem, 2 PutItem, 1 TransactWriteItems');
+  assert.equal(client.commands.at(-1)?.input.TransactItems.length, 95 + 1 + 3);
+});
+
+test('ledger: one write per batch, and one more per process and hour', async () => {
+  const client = scriptedClient(() => ({}));
+  const registry = dynamodbRegistry(dynamoTable(client, 'hub'), () => T0);
+  const samples = { samplesTaken: 10, samplesLost: 0, samplesDropped: 0, samplesKept: 10 };
+  const times = { firstWindow: T0, lastWindow: T0, receivedAt: T0 };
+  for (let sequence = 0; sequence < 45; sequence++) {
+    await registry.recordBatch({ cluster: 'c', node: 'n', bootId: 'b', sequence, ...samples, ...times });
+  }
+  assert.equal(tally(client.commands), '1 PutItem, 45 UpdateItem');
+  client.commands.length = 0;
+  await registry.listBatchSequences({ from: T0, until: T0 + HOUR });
+  assert.equal(tally(client.commands), '8 Query');
+});
+
+test('registry and leases: one request for what is looked up by name', async () => {
+  const client = scriptedClient(() => ({}));
+  const table = dynamoTable(client, 'hub');
+  const registry = dynamodbRegistry(table, () => T0);
+  const leases = dynamodbLeaseStore(table, () => T0);
+  const counted = async (call: () => Promise<unknown>) => {
+    client.commands.length = 0;
+    await call();
+    return tally(client.commands);
+  };
+  assert.equal(await counted(() => registry.findCredential('AK')), '1 GetItem');
+  assert.equal(await counted(() => registry.findApiToken('hash')), '1 GetItem');
+  assert.equal(await counted(() => registry.getCluster('prod')), '1 GetItem');
+  assert.equal(await counted(() => registry.nextCount('n')), '1 UpdateItem');
+  assert.equal(await counted(() => leases.acquire('n', 'o', 1)), '1 UpdateItem');
+  assert.equal(await counted(() => leases.renew('n', 'o', 1, 1)), '1 UpdateItem');
+  assert.equal(await counted(() => leases.release('n', 'o', 1)), '1 UpdateItem');
+});

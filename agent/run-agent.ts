@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { RejectedError } from '../core/errors.ts';
 import { type AgentSettings, readSettings } from './agent-settings.ts';
 import type { EngineName } from './engine/engine.ts';
+import { ENGINE_RUNS } from './engine/engine-runs.ts';
 import { ensureSampler } from './engine/ensure-sampler.ts';
 import { lockFolder } from './folder-lock.ts';
 import { isFileSystemError } from './spool/spool-fs.ts';
@@ -26,6 +27,8 @@ async function startAgent(args: readonly string[]): Promise<void> {
   const supervisor = new Supervisor({ settings, version: productVersion(), engine, samplerBinary, log });
   stopOnRequest(supervisor, settings, unlock);
   await supervisor.start();
+  // The server that started this agent says "ready" when samples are being taken, not while the sampler is built.
+  process.send?.(ENGINE_RUNS);
 }
 
 /** Which engine runs, said in one line. */

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { isEngineRuns } from '../agent/engine/engine-runs.ts';
 import { answerInspector } from '../agent/node/answer-inspector.ts';
 
 const AGENT_MAIN = fileURLToPath(new URL('../agent/cinderblock-agent.mjs', import.meta.url));
@@ -31,6 +32,8 @@ export interface AgentOptions {
   main?: string;
   /** A line that the agent prints. */
   onLine(line: string): void;
+  /** An engine takes samples. */
+  onEngineRuns(): void;
   /** The agent ended by itself and is started again in `retryMs`. */
   onExit(reason: string, retryMs: number): void;
 }
@@ -90,6 +93,8 @@ function spawnAgent(options: AgentOptions): ChildProcess {
     stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
     env: {
       ...process.env,
+      // One heap for all threads: several cost the agent some 5 MB of memory and gain it nothing.
+      MALLOC_ARENA_MAX: '1',
       CINDERBLOCK_HUB_URL: options.hubUrl,
       CINDERBLOCK_CLUSTER: options.cluster,
       CINDERBLOCK_NODE: options.node,
@@ -103,6 +108,7 @@ function spawnAgent(options: AgentOptions): ChildProcess {
   child.stdin?.on('error', () => undefined);
   // Where no engine can run, the agent asks to profile this process, so that there is something to see.
   answerInspector(child);
+  child.on('message', (message) => isEngineRuns(message) && options.onEngineRuns());
   for (const stream of [child.stdout!, child.stderr!])
     createInterface({ input: stream }).on('line', options.onLine);
   return child;

@@ -7,8 +7,8 @@ import { printable } from './telemetry.ts';
 const STATUS_EVERY_MS = 60_000;
 const NODE_MAJOR_MIN = 24;
 
-/** How long "ready" waits for the agent to say what it samples. */
-const AGENT_WAIT_MS = 5000;
+/** How long "ready" waits for the agent to take samples: the first time it builds the sampler. */
+const AGENT_WAIT_MS = 300_000;
 
 /** `cinderblock serve`: runs until a signal stops it. Answers the exit code. */
 export async function runServer(argv: readonly string[]): Promise<number> {

@@ -42,7 +42,7 @@ export interface RunningServer {
   telemetry: ServerTelemetry;
   /** Resolves once the page can be served, or with the reason why it cannot. */
   webReady: Promise<string | undefined>;
-  /** Resolves with the first that the agent says, or at once where none runs. */
+  /** Resolves when an engine takes samples, or at once where no agent runs. */
   agentReady: Promise<void>;
   /** Agent first, then what is queued, then connections, then the data folder. */
   close(): Promise<void>;
@@ -89,20 +89,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
   const url = `http://${urlHost(host)}:${http.port}`;
   const scheduler = startScheduler(hub);
-  const agentSpoke = Promise.withResolvers<void>();
-  const onAgentLine = (line: string) => {
-    agentSpoke.resolve();
-    (options.onAgentLine ?? ((line) => telemetry.log('info', `agent: ${line}`)))(line);
-  };
-  const agent = options.agent ? await startAgent(hub, url, dataFolder, onAgentLine) : undefined;
-  if (!agent) agentSpoke.resolve();
+  const engineRuns = Promise.withResolvers<void>();
+  const onLine = options.onAgentLine ?? ((line: string) => telemetry.log('info', `agent: ${line}`));
+  const agent = options.agent
+    ? await startAgent(hub, { hubUrl: url, dataFolder, onLine, onEngineRuns: engineRuns.resolve })
+    : undefined;
+  if (!agent) engineRuns.resolve();
   let closing: Promise<void> | undefined;
   return {
     url: url + prefixOf(options),
     hub,
     telemetry,
     webReady: web.ready,
-    agentReady: agentSpoke.promise,
+    agentReady: engineRuns.promise,
     close: () => (closing ??= close()),
   };
 
@@ -127,20 +126,22 @@ function urlHost(host: string): string {
 
 async function startAgent(
   hub: Hub,
-  hubUrl: string,
-  dataFolder: string,
-  onLine: (line: string) => void,
+  options: { hubUrl: string; dataFolder: string; onLine(line: string): void; onEngineRuns(): void },
 ): Promise<RunningAgent | undefined> {
   if (!hasAgent()) {
-    onLine('not part of this installation');
+    options.onLine('not part of this installation');
+    options.onEngineRuns();
     return undefined;
   }
   const { accessKeyId, secret, cluster } = await localAgentCredential(hub.registry, hub.clock());
   return runAgent({
-    ...{ hubUrl, cluster, accessKeyId, dataFolder, onLine },
+    ...{ ...options, cluster, accessKeyId },
     node: localNode(),
     secretAccessKey: secret,
-    onExit: (reason, retryMs) =>
-      hub.telemetry.log('warn', `agent ${reason}; starting it again in ${retryMs / 1000} s`),
+    onExit(reason, retryMs) {
+      hub.telemetry.log('warn', `agent ${reason}; starting it again in ${retryMs / 1000} s`);
+      // The page works without it: "ready" does not wait for a second try.
+      options.onEngineRuns();
+    },
   });
 }

@@ -13,7 +13,8 @@ import { countIn, selectionIn } from './request-selection.ts';
 
 export const TREE_CONTENT_TYPE = 'application/vnd.cinderblock.tree';
 
-const MAX_NODES_DEFAULT = 131_072;
+/** Half a million nodes are 2 MB on the wire and settle in a quarter of a second; fewer would hide much of wide trees. */
+const MAX_NODES_DEFAULT = 524_288;
 const MAX_NODES_MAX = 0xffff_ffff;
 
 /** Denser levels cost the page more time in waiting than they save in loading. */

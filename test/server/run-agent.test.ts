@@ -26,6 +26,7 @@ function start(
     dataFolder: folder,
     main,
     onLine: (line) => lines.push(line),
+    onEngineRuns: () => lines.push('engine runs'),
     onExit: (reason, retryMs) => exits.push(`${reason}, ${retryMs}`),
   });
   t.after(() => agent.stop(0));

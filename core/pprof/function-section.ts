@@ -18,7 +18,7 @@ export class FunctionSection {
   #ranges!: Ranges;
   #into!: TupleTable;
   /** Per function: its row in the table + 1, or 0 while not asked for. */
-  #rows = new Uint32Array(64);
+  #rows: Int32Array = new Int32Array(64);
   readonly #row = new Uint32Array(FunctionColumn.width);
 
   constructor(strings: StringSection) {
@@ -53,7 +53,7 @@ export class FunctionSection {
   }
 
   isNamed(row: number): boolean {
-    return this.#into.rows[row * FunctionColumn.width + FunctionColumn.name] !== 0;
+    return this.#into.rows[Math.imul(row, FunctionColumn.width) + FunctionColumn.name] !== 0;
   }
 
   /** Reads a function whose fields come in order and have short numbers, as nearly all writers leave them. */

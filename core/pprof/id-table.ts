@@ -5,7 +5,7 @@ import { PPROF, type Ranges } from './pprof-sections.ts';
 /** Tag of field 1, varint: the id of a mapping, a location and a function alike. */
 const ID = 1 << 3;
 
-const NONE = new Uint32Array(0);
+const NONE = new Int32Array(0);
 
 /**
  * From the ids that a profile uses to positions 0..n−1. Ids are arbitrary non-zero 64-bit numbers; nearly every writer
@@ -14,12 +14,12 @@ const NONE = new Uint32Array(0);
  */
 export class IdTable {
   /** dense[id] is position + 1, or 0; for id < denseCount. */
-  dense = NONE;
+  dense: Int32Array = NONE;
   denseCount = 0;
-  #sparseLow = NONE;
-  #sparseHigh = NONE;
+  #sparseLow: Int32Array = NONE;
+  #sparseHigh: Int32Array = NONE;
   /** position + 1, or 0 where the slot is free. */
-  #sparse = NONE;
+  #sparse: Int32Array = NONE;
 
   get byteLength(): number {
     return this.dense.byteLength + this.#sparse.byteLength * 3;
@@ -51,7 +51,7 @@ export class IdTable {
 
   #reset(count: number): void {
     this.denseCount = count + 1;
-    if (this.dense.length < this.denseCount) this.dense = new Uint32Array(this.denseCount * 2);
+    if (this.dense.length < this.denseCount) this.dense = new Int32Array(this.denseCount * 2);
     else this.dense.fill(0, 0, this.denseCount);
     this.#sparse = this.#sparseLow = this.#sparseHigh = NONE;
   }
@@ -93,9 +93,9 @@ export class IdTable {
   #allocateSparse(): void {
     let size = 16;
     while (size < this.denseCount * 2) size *= 2;
-    this.#sparse = new Uint32Array(size);
-    this.#sparseLow = new Uint32Array(size);
-    this.#sparseHigh = new Uint32Array(size);
+    this.#sparse = new Int32Array(size);
+    this.#sparseLow = new Int32Array(size);
+    this.#sparseHigh = new Int32Array(size);
   }
 
   #slotOf(low: number, high: number): number {
@@ -103,7 +103,10 @@ export class IdTable {
     let hash = Math.imul(low ^ Math.imul(high, 0x9e3779b1), 0x85ebca6b);
     hash = Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35);
     let slot = (hash ^ (hash >>> 13)) & mask;
-    while (this.#sparse[slot] !== 0 && (this.#sparseLow[slot] !== low || this.#sparseHigh[slot] !== high)) {
+    while (
+      this.#sparse[slot] !== 0 &&
+      (this.#sparseLow[slot] !== (low | 0) || this.#sparseHigh[slot] !== (high | 0))
+    ) {
       slot = (slot + 1) & mask;
     }
     return slot;

@@ -33,15 +33,15 @@ export class LocationSection {
   /** Distinct locations that samples used. */
   used = 0;
   /** By location id, where ids are dense: what frameOfId answers, or 0 while not asked. */
-  frameById = new Int32Array(64);
+  frameById: Int32Array = new Int32Array(64);
   /** Run r is runFrames[runStarts[r]..runStarts[r+1]), outermost frame first. */
-  runStarts = new Uint32Array(16);
-  runFrames = new Uint32Array(64);
+  runStarts = new Int32Array(16);
+  runFrames = new Int32Array(64);
   #runs = 0;
   readonly #functions = new FunctionSection(this.strings);
   readonly #mappings = new MappingSection(this.strings);
   /** Per location: 0 while not read; frame + 1 when it is one frame; -1 − r when it is the run r of several. */
-  #frameOf = new Int32Array(64);
+  #frameOf: Int32Array = new Int32Array(64);
   #raw: Uint8Array = NOTHING;
   #sections!: PprofSections;
   #into!: SymbolTable;
@@ -50,7 +50,7 @@ export class LocationSection {
   #keepAll = false;
   readonly #row = new Uint32Array(FrameColumn.width);
   /** Lines of the location being read, innermost first, three numbers each: function row, line, column. */
-  #lines = new Uint32Array(48);
+  #lines = new Int32Array(48);
   #lineCount = 0;
 
   /** Starts on the next profile. */
@@ -210,7 +210,7 @@ export class LocationSection {
   #addLine(func: number, line: number, column: number): void {
     const at = this.#lineCount++ * 3;
     if (at === this.#lines.length) {
-      const next = new Uint32Array(at * 2);
+      const next = new Int32Array(at * 2);
       next.set(this.#lines);
       this.#lines = next;
     }
@@ -271,12 +271,12 @@ export class LocationSection {
 
   #reserveRun(frames: number): void {
     if (this.#runs + 1 >= this.runStarts.length) {
-      const next = new Uint32Array(this.runStarts.length * 2);
+      const next = new Int32Array(this.runStarts.length * 2);
       next.set(this.runStarts);
       this.runStarts = next;
     }
     if (frames > this.runFrames.length) {
-      const next = new Uint32Array(Math.max(frames, this.runFrames.length * 2));
+      const next = new Int32Array(Math.max(frames, this.runFrames.length * 2));
       next.set(this.runFrames);
       this.runFrames = next;
     }

@@ -18,7 +18,7 @@ export class MappingSection {
   #into!: TupleTable;
   #keepAll = false;
   /** Per mapping: its row in the table + 1, or 0 while not asked for. */
-  #rows = new Uint32Array(4);
+  #rows: Int32Array = new Int32Array(4);
   /** Per mapping: its row as it came, MappingColumn.width numbers each. */
   #read = new Uint32Array(4 * MappingColumn.width);
   readonly #row = new Uint32Array(MappingColumn.width);

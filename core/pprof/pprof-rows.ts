@@ -106,15 +106,15 @@ function partsOf(columns: SampleColumns, plan: RowPlan): Part[] {
 
 /** Sample numbers with those of one label set side by side: set g is order[starts[g]..starts[g+1]). */
 interface Groups {
-  readonly starts: Uint32Array;
-  readonly order: Uint32Array;
+  readonly starts: Int32Array;
+  readonly order: Int32Array;
 }
 
 /** Counting sort. */
 function groupByLabelSet(columns: SampleColumns, sets: number): Groups {
   const { count, labelSets } = columns;
-  const starts = new Uint32Array(sets + 1);
-  const order = new Uint32Array(count);
+  const starts = new Int32Array(sets + 1);
+  const order = new Int32Array(count);
   for (let s = 0; s < count; s++) starts[labelSets[s]! + 1]!++;
   for (let g = 0; g < sets; g++) starts[g + 1]! += starts[g]!;
   const next = starts.slice();

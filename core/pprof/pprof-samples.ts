@@ -19,9 +19,9 @@ const GATHERED_START = 2;
 export interface SampleColumns {
   readonly count: number;
   /** Per sample: its stack in the symbol table. */
-  readonly stacks: Uint32Array;
+  readonly stacks: Int32Array;
   /** Per sample: number of its label set among those of this profile (SampleLabels.seriesIds). */
-  readonly labelSets: Uint32Array;
+  readonly labelSets: Int32Array;
   /** Value of sample s and sample type t at s × typeCount + t; NaN where it is in `large`. */
   readonly values: Float64Array;
   /** Values outside ±(2^53 − 1), under their position in `values`. */
@@ -40,8 +40,8 @@ export class SampleReader {
   #nodesBefore = 0;
   #frames = 0;
   #truncatedFrame = -1;
-  #stackOf = new Uint32Array(64);
-  #labelSetOf = new Uint32Array(64);
+  #stackOf = new Int32Array(64);
+  #labelSetOf = new Int32Array(64);
   #values = new Float64Array(64);
   #large = new Map<number, bigint>();
   /** Packed location ids of the sample being read, leaf first: pathBytes[pathStart..pathEnd). */
@@ -49,7 +49,7 @@ export class SampleReader {
   #pathStart = 0;
   #pathEnd = 0;
   /** Frames of the sample being read, root first; as long as a stack may be deep. */
-  #path = new Uint32Array(1);
+  #path = new Int32Array(1);
   /** For location ids that did not come in one piece. */
   #gathered = new Uint8Array(256);
   /** Where the values of the sample being read start, and how many were read. */
@@ -77,7 +77,7 @@ export class SampleReader {
     this.#frames = 0;
     this.#truncatedFrame = -1;
     this.#large.clear();
-    if (this.#path.length !== limits.stackDepthMax) this.#path = new Uint32Array(limits.stackDepthMax);
+    if (this.#path.length !== limits.stackDepthMax) this.#path = new Int32Array(limits.stackDepthMax);
     return this.#readAll(sections, raw.length);
   }
 
@@ -86,8 +86,8 @@ export class SampleReader {
     const valueCount = Math.min(count * this.#typeCount, rawLength);
     if (this.#values.length < valueCount) this.#values = new Float64Array(valueCount);
     if (this.#stackOf.length < count) {
-      this.#stackOf = new Uint32Array(count);
-      this.#labelSetOf = new Uint32Array(count);
+      this.#stackOf = new Int32Array(count);
+      this.#labelSetOf = new Int32Array(count);
     }
     let kept = 0;
     for (let s = 0; s < count; s++) {

@@ -8,8 +8,8 @@ export const PPROF = 'pprof';
 
 /** Byte ranges [starts[i], ends[i]) of the messages of one repeated field. */
 export class Ranges {
-  starts = new Uint32Array(64);
-  ends = new Uint32Array(64);
+  starts = new Int32Array(64);
+  ends = new Int32Array(64);
   count = 0;
   #max = 0;
   readonly #name: string;
@@ -61,8 +61,8 @@ export class Ranges {
   #grow(): void {
     this.check();
     const size = this.count * 2;
-    const starts = new Uint32Array(size);
-    const ends = new Uint32Array(size);
+    const starts = new Int32Array(size);
+    const ends = new Int32Array(size);
     starts.set(this.starts);
     ends.set(this.ends);
     this.starts = starts;

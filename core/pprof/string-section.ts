@@ -13,7 +13,7 @@ export class StringSection {
   #into!: StringTable;
   #bytesMax = 0;
   /** Per string: its number in the string table + 1, or 0 while not asked for. */
-  #ids = new Uint32Array(64);
+  #ids: Int32Array = new Int32Array(64);
 
   reset(raw: Uint8Array, ranges: Ranges, into: StringTable, bytesMax: number): void {
     this.#raw = raw;

@@ -49,7 +49,7 @@ export class StackTable {
    * The stack of path[0..length), root first. The same as `child` for each, but with the columns at hand: known stacks
    * are followed in one loop, and from the first new node on the rest is appended in another.
    */
-  addPath(path: Uint32Array, length: number): number {
+  addPath(path: Int32Array, length: number): number {
     let node = 0;
     let at = 0;
     while (at < length) {
@@ -68,7 +68,7 @@ export class StackTable {
   }
 
   /** Adds the nodes of path[from..length) under a node without children. */
-  #append(parent: number, path: Uint32Array, from: number, length: number): number {
+  #append(parent: number, path: Int32Array, from: number, length: number): number {
     while (this.#count + length - from > this.parents.length) this.#grow();
     const { parents, frames } = this;
     const lastChild = this.#lastChild;

@@ -22,7 +22,7 @@ export class StringTable implements Strings {
   #last = 0;
   /** starts[i]..starts[i+1] is string i. */
   #starts = new Uint32Array(256);
-  #hashes = new Uint32Array(256);
+  #hashes = new Int32Array(256);
   #slots = new Int32Array(512).fill(-1);
   #mask = 511;
   #texts: (string | undefined)[] = [''];
@@ -102,11 +102,21 @@ export class StringTable implements Strings {
   }
 
   #equals(id: number, source: Uint8Array, start: number, end: number): boolean {
-    const from = this.#starts[id]!;
-    const length = this.#starts[id + 1]! - from;
-    if (length !== end - start) return false;
+    const starts = this.#starts;
+    const shift = (starts[id]! - start) | 0;
+    if (((starts[id + 1]! - shift) | 0) !== end) return false;
     const bytes = this.#bytes;
-    for (let i = 0; i < length; i++) if (bytes[from + i] !== source[start + i]) return false;
+    let i = start;
+    for (const last = end - 3; i < last; i += 4) {
+      const at = (i + shift) | 0;
+      const difference =
+        (bytes[at]! ^ source[i]!) |
+        (bytes[at + 1]! ^ source[i + 1]!) |
+        (bytes[at + 2]! ^ source[i + 2]!) |
+        (bytes[at + 3]! ^ source[i + 3]!);
+      if (difference !== 0) return false;
+    }
+    for (; i < end; i++) if (bytes[(i + shift) | 0] !== source[i]) return false;
     return true;
   }
 
@@ -120,12 +130,16 @@ export class StringTable implements Strings {
     }
     if (id + 2 > this.#starts.length) {
       this.#starts = doubled(this.#starts);
-      this.#hashes = doubled(this.#hashes);
+      const hashes = new Int32Array(this.#hashes.length * 2);
+      hashes.set(this.#hashes);
+      this.#hashes = hashes;
     }
     // Short strings are copied by hand: set() with a subarray costs more than the copy itself.
-    if (length < 48) for (let i = 0; i < length; i++) this.#bytes[this.#used + i] = source[start + i]!;
-    else this.#bytes.set(source.subarray(start, end), this.#used);
-    this.#used += length;
+    const bytes = this.#bytes;
+    const used = this.#used;
+    if (length < 48) for (let i = 0; i < length; i++) bytes[used + i] = source[start + i]!;
+    else bytes.set(source.subarray(start, end), used);
+    this.#used = used + length;
     this.#starts[id + 1] = this.#used;
     this.#hashes[id] = hash;
     this.#slots[slot] = id;
@@ -153,10 +167,24 @@ function doubled(column: Uint32Array): Uint32Array<ArrayBuffer> {
   return next;
 }
 
-/** FNV-1a over the bytes with a final mix (the low bits choose the slot, and FNV's low bits are its weakest). */
+/** MurmurHash3 (x86, 32 bits): four bytes a step, and its final mix, as the low bits choose the slot. */
 function hashBytes(bytes: Uint8Array, start: number, end: number): number {
-  let hash = 0x811c9dc5 ^ (end - start);
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
-  return (hash ^ (hash >>> 13)) >>> 0;
+  let hash = end - start;
+  let i = start;
+  for (const last = end - 3; i < last; i += 4) {
+    const word = bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24);
+    hash ^= scramble(word);
+    hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
+  }
+  let rest = 0;
+  for (let shift = 0; i < end; i++, shift += 8) rest |= bytes[i]! << shift;
+  hash ^= scramble(rest);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}
+
+function scramble(word: number): number {
+  const mixed = Math.imul(word, 0xcc9e2d51);
+  return Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
 }

@@ -51,7 +51,9 @@ export class TupleTable {
       next.set(this.rows);
       this.rows = next;
     }
-    for (let i = 0; i < width; i++) this.rows[id * width + i] = tuple[i]!;
+    const { rows } = this;
+    const at = Math.imul(id, width);
+    for (let i = 0; i < width; i++) rows[at + i] = tuple[i]!;
     slots[slot] = id;
     if (this.#count * 2 > this.#mask) this.#rehash();
     return (this.#last = id);
@@ -59,7 +61,8 @@ export class TupleTable {
 
   #isRow(id: number, tuple: Uint32Array): boolean {
     const { rows, width } = this;
-    for (let i = 0, at = id * width; i < width; i++) if (rows[at + i] !== tuple[i]) return false;
+    const at = Math.imul(id, width);
+    for (let i = 0; i < width; i++) if (rows[at + i] !== tuple[i]) return false;
     return true;
   }
 
@@ -76,13 +79,15 @@ export class TupleTable {
   }
 }
 
-/** Multiply-xorshift over the numbers of one row (the finaliser of MurmurHash3 between rounds). */
+/** MurmurHash3 (x86, 32 bits) over the numbers of one row. */
 function hashRow(rows: Uint32Array, at: number, width: number): number {
-  let hash = 0;
+  let hash = width;
   for (let i = 0; i < width; i++) {
-    hash = Math.imul(hash ^ rows[at + i]!, 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-    hash ^= hash >>> 16;
+    const mixed = Math.imul(rows[at + i]!, 0xcc9e2d51);
+    hash ^= Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
+    hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
   }
-  return hash >>> 0;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
 }

@@ -52,6 +52,20 @@ export function fromMessage({ Body, MessageAttributes }: Message): BatchMessage 
   }
 }
 
+/** A message as an event source mapping hands it to a function: the attribute comes as base64. */
+export interface EventRecord {
+  body: string;
+  messageAttributes: Record<string, { binaryValue?: string }>;
+}
+
+/** As `fromMessage`, of a record of a function's event. */
+export function fromEventRecord({ body, messageAttributes }: EventRecord): BatchMessage | undefined {
+  const base64 = messageAttributes[PAYLOAD_ATTRIBUTE]?.binaryValue;
+  const BinaryValue = base64 === undefined ? undefined : Buffer.from(base64, 'base64');
+  const attribute = { DataType: 'Binary', BinaryValue };
+  return fromMessage({ Body: body, MessageAttributes: { [PAYLOAD_ATTRIBUTE]: attribute } });
+}
+
 /** What SQS counts of a message: its body, and name, type and value of each attribute, in bytes. */
 export function messageBytes({ body, attributes }: MessageContent): number {
   let bytes = Buffer.byteLength(body);

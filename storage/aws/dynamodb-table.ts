@@ -67,7 +67,6 @@ export interface DynamoTable {
   /** Parts of a transaction. */
   putPart(key: Key, fields: Fields, conditional?: Conditional): TransactWriteItem;
   updatePart(key: Key, change: Change): TransactWriteItem;
-  checkPart(key: Key, conditional: Conditional & { condition: string }): TransactWriteItem;
 }
 
 export function dynamoTable(client: DynamoClient, name: string): DynamoTable {
@@ -130,13 +129,6 @@ export function dynamoTable(client: DynamoClient, name: string): DynamoTable {
         ...table,
         Key: toItem({ ...key }),
         ...(expressions(change) as ReturnType<typeof expressions> & { UpdateExpression: string }),
-      },
-    }),
-    checkPart: (key, conditional) => ({
-      ConditionCheck: {
-        ...table,
-        Key: toItem({ ...key }),
-        ...(expressions(conditional) as ReturnType<typeof expressions> & { ConditionExpression: string }),
       },
     }),
   };

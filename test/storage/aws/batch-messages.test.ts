@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { billedRequests, fromMessage, messageBytes, toContent } from '../../../storage/aws/batch-messages.ts';
+import {
+  billedRequests,
+  fromEventRecord,
+  fromMessage,
+  messageBytes,
+  toContent,
+} from '../../../storage/aws/batch-messages.ts';
 import { QUEUE_MESSAGE_BYTES } from '../../../storage/aws/names.ts';
 import { type BatchMessage, MAX_INLINE_BYTES } from '../../../storage/batch-queue.ts';
 import { aMessage } from '../../contracts/batch-queue.contract.ts';
@@ -24,6 +30,23 @@ test('a message comes back as it was sent', () => {
   const far = { batchId: 'b', tenant: 't', cluster: 'c', receivedAt: 1, objectKey: 'inbox/t/c/b.batch' };
   for (const message of [aMessage('a'), aMessage('ü"\\', new Uint8Array()), far]) {
     assert.deepEqual(readBack(toContent(message)), message);
+  }
+});
+
+test('a message comes to a function as it was sent', () => {
+  const far = { batchId: 'b', tenant: 't', cluster: 'c', receivedAt: 1, objectKey: 'inbox/t/c/b.batch' };
+  const large = aMessage(
+    'a',
+    new Uint8Array(100_000).map((_, i) => i),
+  );
+  for (const message of [large, aMessage('b', new Uint8Array()), far]) {
+    const { body, attributes } = toContent(message);
+    const messageAttributes = Object.fromEntries(
+      Object.entries(attributes).map(([name, { BinaryValue = [] }]) => {
+        return [name, { binaryValue: Buffer.from(BinaryValue).toString('base64') }];
+      }),
+    );
+    assert.deepEqual(fromEventRecord({ body, messageAttributes }), message);
   }
 });
 

@@ -28,9 +28,11 @@ import { ACCESS_KEY_ID, installed, REGION, SECRET_KEY, STAND_INS } from './stand
 const HOUR = 3_600_000;
 const LAST_HOUR = { profileType: CPU, selector: '{service_name="shop"}', start: NOW - HOUR, end: NOW };
 const BATCHES = 30;
-const RATES = { 'fail-before': 0.1, 'fail-after': 0.1, duplicate: 0.1, delay: 0.1 };
+const RATES = { 'fail-before': 0.06, 'fail-after': 0.06, duplicate: 0.06, delay: 0.06 };
 
 const standIn = STAND_INS[0];
+
+let now = NOW;
 
 function hubTests(folder: string): void {
   let running: RunningStandIn;
@@ -62,7 +64,12 @@ function hubTests(folder: string): void {
       await processAll(faulty);
       await assertTotal(hub);
       const blocks = await liveBlocks(hub);
-      await untilDone(() => compactBlocks({ ...faulty, clock: () => NOW + 3 * HOUR }));
+      now += 3 * HOUR;
+      for (let round = 0; round < 20 && (await liveBlocks(hub)) === blocks; round++) {
+        await untilDone(() => compactBlocks(faulty));
+        // A lease whose answer was lost lapses.
+        now += HOUR;
+      }
       assert.ok((await liveBlocks(hub)) < blocks, 'blocks were merged');
       await assertTotal(hub);
     } catch (error) {
@@ -125,7 +132,7 @@ async function openFresh(endpoint: string): Promise<AwsStorage> {
   const maxReceives = 1000;
   const urls = await createQueues(sqs, maxReceives);
   for (const client of [s3, dynamodb, sqs]) client.destroy();
-  return openAwsStorage({ region: REGION, endpoint, bucket, table, ...urls, maxReceives, clock: () => NOW });
+  return openAwsStorage({ region: REGION, endpoint, bucket, table, ...urls, maxReceives, clock: () => now });
 }
 
 function hubOn(storage: AwsStorage): Hub {
@@ -134,7 +141,7 @@ function hubOn(storage: AwsStorage): Hub {
     codec: zstdCodec,
     gunzip: gunzipBounded,
     compileRegex: compileLinearRegex,
-    clock: () => NOW,
+    clock: () => now,
     random: randomFrom(42),
     tenant: 'default',
     settings: { ...defaultHubSettings, processVisibilityMs: 1000, processBatchesMax: 8 },

@@ -1,7 +1,4 @@
-import { type BatchOrigin, batchIdOf } from '../core/batch/batch-origin.ts';
-import { BlockBuilder } from '../core/block/block-builder.ts';
-import { timeRangeOf } from '../core/block/directory.ts';
-import { limitExceeded, RejectedError } from '../core/errors.ts';
+import { limitExceeded } from '../core/errors.ts';
 import {
   CLUSTER,
   type Labels,
@@ -17,10 +14,9 @@ import { DEFAULT_PPROF_LIMITS } from '../core/pprof/pprof-limits.ts';
 import { addFolded, type FoldedProfile } from '../core/profile/folded-profile.ts';
 import { isGzip } from '../storage/gzip.ts';
 import type { Hub } from './hub.ts';
-import { acceptBatch } from './ingest-batch.ts';
-import { nextPushOrigin } from './push-sequence.ts';
+import { type PushTarget, storePush } from './push-group.ts';
 
-// Profiles that SDKs and collectors push become a batch here, and go on as every batch does. A push has no identity of
+// Profiles that SDKs and collectors push become batches here, and go on as every batch does. A push has no identity of
 // its own, so a client that repeats one after an unclear answer stores it twice; only agents can promise exactly once.
 
 /**
@@ -49,72 +45,68 @@ export interface PushedPprof {
   readonly spyName?: string;
 }
 
-/** Stores pushed pprof profiles as one batch. @throws MalformedInputError, RejectedError */
+/** Stores pushed pprof profiles, all or none. @throws MalformedInputError, RejectedError */
 export async function ingestPprof(
   hub: Hub,
   request: { cluster: string; profiles: readonly PushedPprof[] },
 ): Promise<{ batchId: string }> {
-  const push = newPush(hub, request.cluster);
-  for (const profile of request.profiles) addPushedPprof(hub, push, profile);
-  return storePush(hub, push);
+  const raws = request.profiles.map((profile) => inflated(hub, profile.bytes));
+  const rawBytes = raws.reduce((sum, raw) => sum + raw.length, 0);
+  const { batchId } = await storePush(hub, request.cluster, rawBytes, (target) => {
+    for (const [i, profile] of request.profiles.entries()) addPushedPprof(hub, target, profile, raws[i]!);
+  });
+  return { batchId };
 }
 
-/** Stores an OTLP profiles request (v1.10 layout) as one batch. @throws MalformedInputError, RejectedError */
+/** Stores an OTLP profiles request (v1.10 layout). @throws MalformedInputError, RejectedError */
 export async function ingestOtlp(
   hub: Hub,
   request: { cluster: string; bytes: Uint8Array },
 ): Promise<{ rejectedProfiles: number; message: string }> {
-  const push = newPush(hub, request.cluster);
-  const summary = addOtlp(request.bytes, {
-    now: hub.clock(),
-    target: (resource) => {
-      const service = String(resource.get('service.name') ?? '') || unnamedService(resource);
-      const labels = labelsOf([
-        ...resourceLabels(resource),
-        [SERVICE_NAME, service],
-        [CLUSTER, request.cluster],
-      ]);
-      return { dataset: push.builder.dataset(service), labels, batch: push.batch };
-    },
+  const { bytes, cluster } = request;
+  const { result } = await storePush(hub, cluster, bytes.length, ({ builder, nextBatch, checkEnd }) => {
+    const summary = addOtlp(bytes, {
+      now: hub.clock(),
+      target: (resource) => {
+        const service = String(resource.get('service.name') ?? '') || unnamedService(resource);
+        const labels = labelsOf([...resourceLabels(resource), [SERVICE_NAME, service], [CLUSTER, cluster]]);
+        return { dataset: builder.dataset(service), labels, batch: nextBatch() };
+      },
+    });
+    checkEnd(summary.endMs);
+    return summary;
   });
-  await storePush(hub, push);
-  return { rejectedProfiles: summary.rejectedProfiles, message: summary.message };
+  return { rejectedProfiles: result.rejectedProfiles, message: result.message };
 }
 
-/** Stores folded text ("a;b;c 12" per line) as one batch. @throws MalformedInputError, RejectedError */
+/** Stores folded text ("a;b;c 12" per line). @throws MalformedInputError, RejectedError */
 export async function ingestFolded(
   hub: Hub,
   request: { cluster: string; labels: Labels } & Omit<FoldedProfile, 'labels' | 'batch'>,
 ): Promise<{ batchId: string }> {
-  const push = newPush(hub, request.cluster);
-  const labels = pushLabels(request.labels, request.cluster);
-  const dataset = push.builder.dataset(labelValue(labels, SERVICE_NAME));
-  addFolded(dataset, { ...request, labels, batch: push.batch });
-  return storePush(hub, push);
+  const { cluster, text } = request;
+  const { batchId } = await storePush(hub, cluster, text.length, ({ builder, nextBatch, checkEnd }) => {
+    checkEnd(request.startMs + request.durationMs);
+    const labels = pushLabels(request.labels, cluster);
+    addFolded(builder.dataset(labelValue(labels, SERVICE_NAME)), { ...request, labels, batch: nextBatch() });
+  });
+  return { batchId };
 }
 
-interface Push {
-  readonly origin: Pick<BatchOrigin, 'cluster' | 'node' | 'bootId' | 'sequence'>;
-  readonly builder: BlockBuilder;
-  readonly batch: number;
-}
-
-function newPush(hub: Hub, cluster: string): Push {
-  const origin = nextPushOrigin(hub, cluster);
-  const builder = new BlockBuilder();
-  return { origin, builder, batch: builder.batch(batchIdOf(origin)) };
-}
-
-function addPushedPprof(hub: Hub, push: Push, profile: PushedPprof): void {
+function inflated(hub: Hub, bytes: Uint8Array): Uint8Array {
   const limit = { name: 'pprofBytesMax', value: hub.settings.pprofBytesMax, unit: 'bytes' };
-  const raw = isGzip(profile.bytes) ? hub.gunzip(profile.bytes, limit.value) : profile.bytes;
+  const raw = isGzip(bytes) ? hub.gunzip(bytes, limit.value) : bytes;
   if (raw.length > limit.value) throw limitExceeded(limit, raw.length);
-  const labels = pushLabels(profile.labels, push.origin.cluster);
+  return raw;
+}
+
+function addPushedPprof(hub: Hub, target: PushTarget, profile: PushedPprof, raw: Uint8Array): void {
+  const labels = pushLabels(profile.labels, target.cluster);
   const { startMs, endMs, sampleTypes } = profile;
   const hasWindow = startMs !== undefined && endMs !== undefined && endMs > startMs;
-  addPprof(push.builder.dataset(labelValue(labels, SERVICE_NAME)), raw, {
+  const { start, durationMs } = addPprof(target.builder.dataset(labelValue(labels, SERVICE_NAME)), raw, {
     labels,
-    batch: push.batch,
+    batch: target.nextBatch(),
     now: hub.clock(),
     start: startMs,
     durationMs: hasWindow ? endMs - startMs : undefined,
@@ -123,6 +115,7 @@ function addPushedPprof(hub: Hub, push: Push, profile: PushedPprof): void {
     profileName: (types) =>
       profile.profileName ?? profileNameOf(types.map((type) => displayName(type, sampleTypes))),
   });
+  target.checkEnd(start + durationMs);
 }
 
 /** What an SDK calls a sample type; the table is what Pyroscope falls back to when no config came. */
@@ -180,59 +173,5 @@ function* resourceLabels(resource: ReadonlyMap<string, unknown>): Generator<[str
   for (const [attribute, label] of Object.entries(RESOURCE_LABELS)) {
     const value = resource.get(attribute);
     if (value !== undefined) yield [label, String(value)];
-  }
-}
-
-async function storePush(hub: Hub, push: Push): Promise<{ batchId: string }> {
-  const datasets = push.builder.datasets();
-  const meta = {
-    blockId: batchIdOf(push.origin).replaceAll('/', '='),
-    tenant: '',
-    level: 0,
-    resolutionSeconds: 0,
-  };
-  const times = timeRangeOf(
-    datasets.flatMap((dataset) =>
-      [...dataset.types.values()].flatMap((rows) =>
-        Array.from({ length: rows.count }, (_, row) => ({
-          minTime: rows.start[row]!,
-          maxTime: rows.start[row]! + rows.duration[row]!,
-        })),
-      ),
-    ),
-  );
-  checkPushTimes(hub, times);
-  let kept = 0;
-  for (const dataset of datasets) {
-    for (const rows of dataset.types.values()) {
-      for (let row = 0; row < rows.count; row++) kept += rows.samples[row]!;
-    }
-  }
-  const origin: BatchOrigin = {
-    ...push.origin,
-    taken: kept,
-    lost: 0,
-    dropped: 0,
-    kept,
-    firstWindow: times.minTime,
-    lastWindow: times.maxTime,
-    agentVersion: '',
-    engine: 'push',
-    droppedBatches: 0,
-    droppedBatchSamples: 0,
-  };
-  const { bytes } = push.builder.write({ ...meta, origin }, hub.codec);
-  const { batchId } = await acceptBatch(hub, origin, bytes);
-  return { batchId };
-}
-
-function checkPushTimes(hub: Hub, times: { minTime: number; maxTime: number }): void {
-  if (times.maxTime === 0) return;
-  const now = hub.clock();
-  if (times.maxTime > now + hub.settings.futureWindowMs) {
-    throw new RejectedError(
-      'invalid',
-      `the profile ends at ${new Date(times.maxTime).toISOString()}, later than futureWindowMs (${hub.settings.futureWindowMs} ms) from now`,
-    );
   }
 }

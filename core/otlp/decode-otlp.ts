@@ -35,6 +35,8 @@ export interface OtlpSummary {
   /** Samples that were added, by weight, and left out because `target` did not want their resource. */
   readonly samples: number;
   readonly skippedSamples: number;
+  /** End of the latest window that was added, ms since epoch; 0 when none was. */
+  readonly endMs: number;
   /** Profiles that were left out as invalid, and why the first of them was. */
   readonly rejectedProfiles: number;
   readonly message: string;
@@ -83,6 +85,7 @@ class OtlpDecoder {
   readonly #symbols = new Map<DatasetBuilder, OtlpSymbols>();
   #samples = 0;
   #skipped = 0;
+  #endMs = 0;
   #rejected = 0;
   #message = '';
 
@@ -105,6 +108,7 @@ class OtlpDecoder {
     return {
       samples: this.#samples,
       skippedSamples: this.#skipped,
+      endMs: this.#endMs,
       rejectedProfiles: this.#rejected,
       message: this.#message,
     };
@@ -297,6 +301,7 @@ class OtlpDecoder {
 
   #addGroup(group: Group, head: ProfileHead, { dataset, batch }: OtlpTarget): void {
     const { profileType, factor } = profileTypeOf(head);
+    this.#endMs = Math.max(this.#endMs, head.startMs + head.durationMs);
     dataset.entries.begin(dataset.symbols.stacks.count);
     for (const [i, stack] of group.stacks.entries()) dataset.entries.add(stack, group.values[i]! * factor);
     dataset.addAccumulated(profileType, {

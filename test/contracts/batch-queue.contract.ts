@@ -19,8 +19,9 @@ export interface QueueTraits {
   knowsAges: boolean;
 }
 
-/** Visibility that does not run out within a test. */
+/** Visibility that does not run out within a test, and one that a test waits for, with a margin for slow servers. */
 const LONG = 60_000;
+const SHORT = 3_000;
 
 /** A valid message with an inline payload. */
 export function aMessage(batchId: string, payload: Uint8Array = Uint8Array.of(1, 2, 3)): BatchMessage {
@@ -102,16 +103,16 @@ export function batchQueueContract(
 
   it('hides what is delivered until its visibility runs out', async ({ port, clock }) => {
     await port.send(aMessage('a'));
-    const [first] = await port.receive({ max: 10, visibilityMs: 1000 });
-    await clock.almost(1000);
-    assert.deepEqual(await port.receive({ max: 10, visibilityMs: 1000 }), []);
-    await clock.rest(1000);
-    const [second] = await port.receive({ max: 10, visibilityMs: 1000 });
+    const [first] = await port.receive({ max: 10, visibilityMs: SHORT });
+    await clock.almost(SHORT);
+    assert.deepEqual(await port.receive({ max: 10, visibilityMs: SHORT }), []);
+    await clock.rest(SHORT);
+    const [second] = await port.receive({ max: 10, visibilityMs: SHORT });
     assert.equal(second.receiveCount, 2);
     assert.notEqual(second.receipt, first.receipt);
     if (knowsStale) assert.deepEqual(await port.acknowledge([first.receipt]), ['stale']);
     assert.deepEqual(await port.acknowledge([second.receipt]), ['done']);
-    await clock.advance(2000);
+    await clock.advance(SHORT);
     assert.deepEqual(await port.receive({ max: 10, visibilityMs: 1000 }), []);
   });
 
@@ -151,15 +152,15 @@ export function batchQueueContract(
 
   it('extends only while hidden', async ({ port, clock }) => {
     await port.send(aMessage('a'));
-    const [a] = await port.receive({ max: 1, visibilityMs: 1000 });
-    await clock.almost(1000);
-    assert.deepEqual(await port.extend([a.receipt, 'nonsense'], 1000), ['done', 'stale']);
-    await clock.almost(1000);
-    assert.deepEqual(await port.receive({ max: 1, visibilityMs: 1000 }), []);
-    await clock.rest(1000);
+    const [a] = await port.receive({ max: 1, visibilityMs: SHORT });
+    await clock.almost(SHORT);
+    assert.deepEqual(await port.extend([a.receipt, 'nonsense'], SHORT), ['done', 'stale']);
+    await clock.almost(SHORT);
+    assert.deepEqual(await port.receive({ max: 1, visibilityMs: SHORT }), []);
+    await clock.rest(SHORT);
     const [again] = await port.receive({ max: 1, visibilityMs: LONG });
     assert.equal(again.receiveCount, 2);
-    if (knowsStale) assert.deepEqual(await port.extend([a.receipt], 1000), ['stale']);
+    if (knowsStale) assert.deepEqual(await port.extend([a.receipt], SHORT), ['stale']);
   });
 
   it('neither extends nor releases what is not hidden any more', async ({ port, clock }) => {
@@ -279,8 +280,8 @@ async function bury(port: BatchQueue, clock: TestClock, ids: string[]): Promise<
   for (const batchId of ids) await port.send(aMessage(batchId));
   const receipts: string[] = [];
   for (let delivery = 0; delivery < 4; delivery++) {
-    receipts.push(...(await port.receive({ max: 10, visibilityMs: 1000 })).map(({ receipt }) => receipt));
-    await clock.advance(1000);
+    receipts.push(...(await port.receive({ max: 10, visibilityMs: 2000 })).map(({ receipt }) => receipt));
+    await clock.advance(2000);
   }
   assert.equal(receipts.length, 3 * ids.length);
   return receipts;

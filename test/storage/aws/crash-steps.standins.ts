@@ -2,12 +2,15 @@
 // there whole or not at all, and the same call repeated takes effect exactly once. And: under any order of calls the
 // catalog answers as a naive one does.
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { RetryableError } from '../../../core/errors.ts';
 import { dynamodbBlockCatalog } from '../../../storage/aws/dynamodb-block-catalog.ts';
 import { dynamodbRegistry } from '../../../storage/aws/dynamodb-registry.ts';
 import { type DynamoClient, dynamoTable } from '../../../storage/aws/dynamodb-table.ts';
+import { blockPartition } from '../../../storage/aws/names.ts';
 import { TestClock } from '../../contracts/adapter.ts';
 import { aBlockRow } from '../../contracts/block-catalog.contract.ts';
 import { blockCatalogSteps } from '../../contracts/block-catalog.walk.ts';
@@ -150,6 +153,56 @@ function crashTests(folder: string): void {
       }
     });
   }
+
+  test('who searches while blocks are swapped sees one side of each swap', async () => {
+    const { catalog } = portsOn(lossyClient(client));
+    const { catalog: reader } = portsOn(lossyClient(client));
+    const tenant = 'chain';
+    const block = (n: number) => aBlockRow({ blockId: `chain-${n}`, tenant, minTime: 1000 + n });
+    await catalog.publish(block(0));
+    let swapping = true;
+    let answers = 0;
+    const search = async () => {
+      while (swapping) {
+        // Overtaken by swaps time and again: the reader is told to come again, and does.
+        const rows = await reader.find({ tenant, from: 0, until: 1e12 }).catch((error) => {
+          assert.ok(error instanceof RetryableError, error);
+        });
+        if (!rows) continue;
+        assert.equal(rows.length, 1, rows.map(({ blockId }) => blockId).join());
+        answers++;
+      }
+    };
+    const swap = async () => {
+      try {
+        for (let n = 0; n < 40; n++) {
+          const token = `chain-${n}`;
+          assert.equal(await catalog.swap({ remove: [`chain-${n}`], add: [block(n + 1)], token }), 'done');
+          // Some searches fit between two swaps, some do not.
+          await sleep(Math.random() * 80);
+        }
+      } finally {
+        swapping = false;
+      }
+    };
+    await Promise.all([swap(), search(), search()]);
+    assert.ok(answers > 5, `${answers} answers`);
+  });
+
+  test('a row past the size of an item is stored in parts, and goes with them', async () => {
+    const { catalog } = portsOn(lossyClient(client));
+    const batchIds = Array.from({ length: 60_000 }, () => randomBytes(9).toString('hex'));
+    const row = aBlockRow({ blockId: 'large', tenant: 'large', batchIds });
+    assert.equal(await catalog.publish(row), 'published');
+    assert.deepEqual(await catalog.get('large'), row);
+    assert.deepEqual(await catalog.find({ tenant: 'large', from: 0, until: 1e12 }), [row]);
+    const larger = { ...row, blockId: 'larger' };
+    assert.equal(await catalog.swap({ remove: ['large'], add: [larger], token: 'large' }), 'done');
+    assert.deepEqual(await catalog.list({ tenant: 'large', limit: 10 }), [larger]);
+    await catalog.forget('large');
+    for await (const item of dynamoTable(client, name).query(blockPartition('large')))
+      assert.fail(`left: ${item.sk.S}`);
+  });
 
   test('the catalog does as a naive one does', () =>
     fuzzWalks(1, 120, async (chance) => {

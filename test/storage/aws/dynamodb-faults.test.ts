@@ -158,6 +158,6 @@ test('a search that swaps overtake starts over, and gives up in the end', async 
   swaps = 0;
   await assert.rejects(
     moving(Infinity).catalog.find({ tenant: 't', from: 0, until: 1 }),
-    (error) => error instanceof RetryableError && /swapped during each of 6/.test(error.message),
+    (error) => error instanceof RetryableError && /swapped during each of 12/.test(error.message),
   );
 });

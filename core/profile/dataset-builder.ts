@@ -1,4 +1,4 @@
-import { type Labels, labelValue, SERVICE_NAME } from '../labels/labels.ts';
+import type { Labels } from '../labels/labels.ts';
 import { EntryAccumulator } from './entry-accumulator.ts';
 import { type ProfileRows, ProfileRowsBuilder, type RowHead } from './profile-rows.ts';
 import { SeriesTable } from './series-table.ts';
@@ -62,48 +62,50 @@ export class DatasetBuilder implements Dataset {
   ): void {
     const stackOf = this.symbols.addAll(from.symbols);
     const seriesOf = from.labelSets.map((labels) => this.series.intern(labels));
+    const moved = { stackOf, isAscending: isAscending(stackOf), seriesOf, batchOf };
     for (const [profileType, rows] of from.types) {
       for (let row = 0; row < rows.count; row++) {
         if (skip?.(profileType, rows, row)) continue;
-        this.#addRow(profileType, rows, row, stackOf, seriesOf, batchOf);
+        this.#addRow(profileType, rows, row, moved);
       }
     }
   }
 
-  /** Entries are re-sorted, as stacks have other numbers here; values, scale and total stay as they are. */
+  /**
+   * Values, scale and total stay as they are. Entries are sorted again, unless all stacks kept their order, as those of
+   * the first dataset do that is added.
+   */
   #addRow(
     profileType: string,
     rows: ProfileRows,
     row: number,
-    stackOf: Uint32Array,
-    seriesOf: number[],
-    batchOf: Uint32Array,
+    moved: { stackOf: Uint32Array; isAscending: boolean; seriesOf: number[]; batchOf: Uint32Array },
   ): void {
+    const head: RowHead = {
+      series: moved.seriesOf[rows.series[row]!]!,
+      start: rows.start[row]!,
+      duration: rows.duration[row]!,
+      batch: moved.batchOf[rows.batch[row]!]!,
+      samples: rows.samples[row]!,
+    };
     const { entries } = this;
-    entries.begin(this.symbols.stacks.count);
+    const from = rows.entryStarts[row]!;
     const end = rows.entryStarts[row + 1]!;
-    for (let i = rows.entryStarts[row]!; i < end; i++)
-      entries.add(stackOf[rows.stacks[i]!]!, rows.values[i]!);
-    const { length } = entries;
+    const into = this.rowsOf(profileType);
+    if (moved.isAscending) {
+      const stacks = rows.stacks.slice(from, end);
+      for (let i = 0; i < stacks.length; i++) stacks[i] = moved.stackOf[stacks[i]!]!;
+      into.add(head, rows.scale[row]!, rows.total[row]!, stacks, rows.values.subarray(from, end), end - from);
+      return;
+    }
+    entries.begin(this.symbols.stacks.count);
+    for (let i = from; i < end; i++) entries.add(moved.stackOf[rows.stacks[i]!]!, rows.values[i]!);
     entries.sortOnly();
-    this.rowsOf(profileType).add(
-      {
-        series: seriesOf[rows.series[row]!]!,
-        start: rows.start[row]!,
-        duration: rows.duration[row]!,
-        batch: batchOf[rows.batch[row]!]!,
-        samples: rows.samples[row]!,
-      },
-      rows.scale[row]!,
-      rows.total[row]!,
-      entries.stacks,
-      entries.values,
-      length,
-    );
+    into.add(head, rows.scale[row]!, rows.total[row]!, entries.stacks, entries.values, entries.length);
   }
 }
 
-/** The service a series belongs to. */
-export function serviceOf(labels: Labels): string {
-  return labelValue(labels, SERVICE_NAME);
+function isAscending(numbers: Uint32Array): boolean {
+  for (let i = 1; i < numbers.length; i++) if (numbers[i]! <= numbers[i - 1]!) return false;
+  return true;
 }

@@ -24,7 +24,7 @@ export interface Selection {
 export async function selectTree(
   hub: Hub,
   selection: Selection,
-): Promise<{ tree: CallTree; total: bigint; completeness: Completeness }> {
+): Promise<{ tree: CallTree; total: bigint; rounded: boolean; completeness: Completeness }> {
   const { type, blocks } = await openSelection(hub, selection);
   const scale = commonScaleOf(blocks.parts);
   const merger = new TreeMerger(scale, type.sampleUnit);
@@ -37,7 +37,9 @@ export async function selectTree(
     }
     merger.add(symbols, totals, samples, rows);
   });
-  return { tree: merger.build(), total, completeness: blocks.completeness };
+  const tree = merger.build();
+  // The tree grows its scale when its root would pass 2^53; the total stays exact.
+  return { tree, total, rounded: tree.scale !== scale, completeness: blocks.completeness };
 }
 
 /** All samples of the selection as one pprof profile, not compressed. Real functions, lines and mappings. */

@@ -38,13 +38,13 @@ async function getTree(call: Call): Promise<Response> {
 
 async function treeBytes({ hub, query }: Call, limit: number): Promise<Uint8Array> {
   const selection = selectionIn(query);
-  const { tree, total, completeness } = await selectTree(hub, selection);
+  const { tree, total, rounded, completeness } = await selectTree(hub, selection);
   const { sides, trimmed } = trimSides({ tree }, limit);
   const { profileType, start, end } = selection;
   return encodeTree(sides, {
     ...{ profileType, start, end, trimmed, completeness },
     total: String(total),
-    rounded: false,
+    rounded,
   });
 }
 
@@ -58,7 +58,7 @@ async function diffBytes({ hub, query }: Call, limit: number): Promise<Uint8Arra
     ...{ profileType, start, end, trimmed },
     completeness: bothComplete(left!.completeness, right!.completeness),
     total: String(left!.total + right!.total),
-    rounded: diff.rounded,
+    rounded: diff.rounded || left.rounded || right.rounded,
     left: sideOf(selections[0], left!),
     right: sideOf(selections[1], right!),
   });

@@ -309,3 +309,19 @@ test('a query reads each small block once, and only blocks that can match', asyn
   await selectTree(counting, LAST_HOUR);
   assert.deepEqual(reads, ['getTail', 'getTail']);
 });
+
+test('a flame graph beyond 2^53 keeps its exact total and says that its values are rounded', async (t) => {
+  const hub = await openHub(t);
+  const rows = [0, 1, 2].map((i) => ({
+    stacks: { main: 2 ** 53 - 1, 'main;a': 1 },
+    start: NOW - HOUR + i * 10_000,
+  }));
+  // 2^53 in one row would be refused: one unit less for the sum.
+  for (const row of rows) row.stacks.main -= 1;
+  await send(hub, batchOf(1, rows));
+  await processBatches(hub);
+  const { total, rounded, tree } = await selectTree(hub, LAST_HOUR);
+  assert.equal(total, 3n * (2n ** 53n - 1n));
+  assert.equal(rounded, true);
+  assert.ok(Math.abs(tree.total[0]! * tree.scale - Number(total)) <= tree.scale);
+});

@@ -74,7 +74,8 @@ const IMPORT_TABLE: readonly ImportRule[] = [
   },
   {
     from: /^server\//,
-    files: /^(core|storage|pipeline|api|server)\/|^agent\/node\/answer-inspector\.ts$|^package\.json$/,
+    files:
+      /^(core|storage|pipeline|api|server)\/|^agent\/(node\/answer-inspector|engine\/engine-runs)\.ts$|^package\.json$/,
     packages: /^(node:|vite$)/,
   },
   {

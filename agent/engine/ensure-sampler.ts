@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseJson } from './engine.ts';
@@ -22,24 +23,41 @@ export async function ensureSampler(options: {
 }): Promise<FoundSampler> {
   if (process.platform !== 'linux') return { remedy: 'sampling every process needs Linux' };
   const binary = options.binary ?? BUILT_BINARY;
-  if (!existsSync(binary)) {
-    if (options.binary !== undefined)
-      return { remedy: `there is no sampler at ${binary} (CINDERBLOCK_SAMPLER)` };
+  if (options.binary !== undefined && !existsSync(binary)) {
+    return { remedy: `there is no sampler at ${binary} (CINDERBLOCK_SAMPLER)` };
+  }
+  if (options.binary === undefined && isOlderThanSources(binary)) {
     const remedy = await buildSampler(options.progress);
-    if (remedy !== undefined) return { remedy };
+    // Without Rust, one that was built before still serves.
+    if (remedy !== undefined && !existsSync(binary)) return { remedy };
   }
   return checkSampler(binary);
 }
 
+/** Whether the sampler has to be built: it is missing, or a source was changed after it was built. */
+function isOlderThanSources(binary: string): boolean {
+  if (!existsSync(binary)) return true;
+  const folder = join(SAMPLER_FOLDER, 'src');
+  // An image may hold the program alone.
+  if (!existsSync(folder)) return false;
+  const builtAt = statSync(binary).mtimeMs;
+  const sources = readdirSync(folder).map((name) => join(folder, name));
+  return [...sources, join(SAMPLER_FOLDER, 'Cargo.lock')].some((file) => statSync(file).mtimeMs > builtAt);
+}
+
 /** @returns undefined when it is built; else why not */
 async function buildSampler(progress: (line: string) => void): Promise<string | undefined> {
-  progress('building the sampler with cargo, once (a minute or two) …');
+  let isSaid = false;
   const { code, tail } = await runLines(
     'cargo',
     ['build', '--release', '--locked'],
     { cwd: SAMPLER_FOLDER },
     (line) => {
-      if (/^\s*(?:Compiling|Downloaded|Finished|error)/.test(line)) progress(line.trim());
+      if (!/^\s*(?:Compiling|Downloaded|Finished|error)/.test(line)) return;
+      // Said once cargo answers: without Rust there is nothing to announce.
+      if (!isSaid) progress('building the sampler with cargo, once (a minute or two) …');
+      isSaid = true;
+      progress(line.trim());
     },
   );
   if (code === 0 && existsSync(BUILT_BINARY)) return undefined;

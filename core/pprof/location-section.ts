@@ -115,7 +115,10 @@ export class LocationSection {
     return position;
   }
 
-  /** Reads a location whose fields come in order and have short numbers, as nearly all writers leave them. */
+  /**
+   * Reads a location with short numbers whose fields come in the order that nearly all writers leave them in: by number,
+   * or with the mapping last.
+   */
   #readUsual(location: number): boolean {
     const raw = this.#raw;
     const end = this.#sections.locations.ends[location]!;
@@ -125,24 +128,35 @@ export class LocationSection {
     let addressAt = -1;
     if (raw[at] === LocationField.id) at = afterVarint(raw, at + 1);
     if (raw[at] === LocationField.mapping && at < end) {
-      const id = shortVarint(raw, at + 1);
-      mapping = this.#mappings.ids.find(id >>> 2, 0);
-      if (id <= 3 || mapping < 0) return false;
-      at += 1 + (id & 3);
+      mapping = this.#usualMapping(at + 1);
+      if (mapping < 0) return false;
+      at = afterVarint(raw, at + 1);
     }
     if (raw[at] === LocationField.address && at < end) {
       addressAt = at + 1;
       at = afterVarint(raw, addressAt);
       if (at - addressAt > VARINT_MAX) return false;
     }
-    while (at < end) {
-      if (raw[at] !== LocationField.line || !this.#readUsualLine(at + 2, at + 2 + raw[at + 1]!)) return false;
-      at += 2 + raw[at + 1]!;
+    while (raw[at] === LocationField.line && at < end) {
+      const lineEnd = at + 2 + raw[at + 1]!;
+      if (!this.#readUsualLine(at + 2, lineEnd)) return false;
+      at = lineEnd;
+    }
+    if (raw[at] === LocationField.mapping && at < end && mapping < 0) {
+      mapping = this.#usualMapping(at + 1);
+      if (mapping < 0) return false;
+      at = afterVarint(raw, at + 1);
     }
     if (at !== end) return false;
     this.#setPlace(mapping, addressAt);
     this.#row[FrameColumn.flags] = 0;
     return true;
+  }
+
+  /** The mapping whose id is at raw[at], or -1. */
+  #usualMapping(at: number): number {
+    const id = shortVarint(this.#raw, at) >>> 2;
+    return id === 0 ? -1 : this.#mappings.ids.find(id, 0);
   }
 
   #readUsualLine(start: number, end: number): boolean {

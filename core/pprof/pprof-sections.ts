@@ -11,11 +11,14 @@ export class Ranges {
   starts = new Int32Array(64);
   ends = new Int32Array(64);
   count = 0;
+  /** Tag of the field. */
+  readonly tag: number;
   #max = 0;
   readonly #name: string;
   readonly #unit: string;
 
-  constructor(name: string, unit: string) {
+  constructor(tag: number, name: string, unit: string) {
+    this.tag = tag;
     this.#name = name;
     this.#unit = unit;
   }
@@ -26,39 +29,13 @@ export class Ranges {
   }
 
   add(start: number, end: number): void {
-    if (this.count === this.starts.length) this.#grow();
+    if (this.count === this.starts.length) this.grow();
     this.starts[this.count] = start;
     this.ends[this.count++] = end;
   }
 
-  /**
-   * Adds fields with the tag raw[at] that follow one another, up to one that is another or whose length takes more than
-   * two bytes or passes the end. Answers where that one is.
-   */
-  addRun(raw: Uint8Array, at: number): number {
-    const end = raw.length;
-    const tag = raw[at]!;
-    let next = at;
-    let { starts, ends, count } = this;
-    while (next + 2 < end && raw[next] === tag) {
-      let start = next + 2;
-      let length = raw[next + 1]!;
-      if (length > 127) length = (length & 127) | (raw[start++]! << 7);
-      if (length >= 0x4000 || start + length > end) break;
-      if (count === starts.length) {
-        this.count = count;
-        this.#grow();
-        ({ starts, ends } = this);
-      }
-      next = start + length;
-      starts[count] = start;
-      ends[count++] = next;
-    }
-    this.count = count;
-    return next;
-  }
-
-  #grow(): void {
+  /** Makes room for one more. @throws RejectedError when there are more than allowed */
+  grow(): void {
     this.check();
     const size = this.count * 2;
     const starts = new Int32Array(size);
@@ -89,20 +66,16 @@ export class PprofSections {
   period = 0n;
   timeNanos = 0n;
   durationNanos = 0n;
-  readonly samples = new Ranges('pprof_samples_max', 'samples');
-  readonly mappings = new Ranges('pprof_mappings_max', 'mappings');
-  readonly locations = new Ranges('pprof_locations_max', 'locations');
-  readonly functions = new Ranges('pprof_functions_max', 'functions');
-  readonly strings = new Ranges('pprof_strings_max', 'strings');
+  readonly samples = new Ranges(ProfileField.sample, 'pprof_samples_max', 'samples');
+  readonly mappings = new Ranges(ProfileField.mapping, 'pprof_mappings_max', 'mappings');
+  readonly locations = new Ranges(ProfileField.location, 'pprof_locations_max', 'locations');
+  readonly functions = new Ranges(ProfileField.func, 'pprof_functions_max', 'functions');
+  readonly strings = new Ranges(ProfileField.stringTable, 'pprof_strings_max', 'strings');
   /** By the tag of the field. */
   readonly #byTag: (Ranges | undefined)[] = new Array(256).fill(undefined);
 
   constructor() {
-    this.#byTag[ProfileField.sample] = this.samples;
-    this.#byTag[ProfileField.mapping] = this.mappings;
-    this.#byTag[ProfileField.location] = this.locations;
-    this.#byTag[ProfileField.func] = this.functions;
-    this.#byTag[ProfileField.stringTable] = this.strings;
+    for (const ranges of this.#all()) this.#byTag[ranges.tag] = ranges;
   }
 
   get byteLength(): number {
@@ -120,11 +93,13 @@ export class PprofSections {
     this.#reset(limits);
     const reader = new ProtoReader(raw, PPROF);
     const end = raw.length;
+    let other = this.samples;
     let at = 0;
     while (at < end) {
       const ranges = this.#byTag[raw[at]!];
       if (ranges !== undefined) {
-        const next = ranges.addRun(raw, at);
+        const next = addRun(raw, at, ranges, other);
+        if (ranges !== other) other = ranges;
         if (next !== at) {
           at = next;
           continue;
@@ -197,6 +172,50 @@ export class PprofSections {
     if (count === 0 || starts[0] !== ends[0])
       throw new MalformedInputError(PPROF, 'string_table[0] must be ""');
   }
+}
+
+/**
+ * Adds the fields that follow one another and belong to the section of the first or to one other: most writers leave a
+ * section in one piece, and some leave locations and functions by turns. Stops at a field that is neither, or whose
+ * length takes more than two bytes or passes the end, and answers where that one is.
+ */
+function addRun(raw: Uint8Array, at: number, section: Ranges, other: Ranges): number {
+  const end = raw.length - 2;
+  const tag = raw[at]!;
+  const otherTag = other.tag;
+  let { starts, ends, count } = section;
+  let { starts: otherStarts, ends: otherEnds, count: otherCount } = other;
+  let next = at;
+  while (next < end) {
+    const found = raw[next]!;
+    if (found !== tag && found !== otherTag) break;
+    let start = next + 2;
+    let length = raw[next + 1]!;
+    if (length > 127) length = (length & 127) | (raw[start++]! << 7);
+    const stop = start + length;
+    if (length >= 0x4000 || stop > raw.length) break;
+    if (found === tag) {
+      if (count === starts.length) {
+        section.count = count;
+        section.grow();
+        ({ starts, ends } = section);
+      }
+      starts[count] = start;
+      ends[count++] = stop;
+    } else {
+      if (otherCount === otherStarts.length) {
+        other.count = otherCount;
+        other.grow();
+        ({ starts: otherStarts, ends: otherEnds } = other);
+      }
+      otherStarts[otherCount] = start;
+      otherEnds[otherCount++] = stop;
+    }
+    next = stop;
+  }
+  if (other !== section) other.count = otherCount;
+  section.count = count;
+  return next;
 }
 
 /** A field that we read must have the wire type that we know; comments and what we do not read may have any. */

@@ -1,10 +1,12 @@
 import { MalformedInputError } from '../errors.ts';
-import type { StringTable } from '../profile/string-table.ts';
+import { StringTable } from '../profile/string-table.ts';
 import { emptied } from './emptied.ts';
 import { PPROF, type Ranges } from './pprof-sections.ts';
 
 const decoder = new TextDecoder();
 const NOTHING = new Uint8Array(0);
+const KNOWN_LENGTH_MAX = 64;
+const KNOWN_MAX = 1000;
 
 /** The strings of one profile, interned when they are first asked for. Serves profile after profile. */
 export class StringSection {
@@ -12,6 +14,8 @@ export class StringSection {
   #ranges!: Ranges;
   #into!: StringTable;
   #bytesMax = 0;
+  /** Short texts of this and earlier profiles: types, units and label names are nearly always the same few. */
+  #known = new StringTable();
   /** Per string: its number in the string table + 1, or 0 while not asked for. */
   #ids: Int32Array = new Int32Array(64);
 
@@ -53,7 +57,11 @@ export class StringSection {
   /** String i as text, broken UTF-8 as U+FFFD. */
   text(i: number): string {
     this.#check(i);
-    return decoder.decode(this.#raw.subarray(this.#ranges.starts[i], this.#ranges.ends[i]));
+    const start = this.#ranges.starts[i]!;
+    const end = this.#ranges.ends[i]!;
+    if (end - start > KNOWN_LENGTH_MAX) return decoder.decode(this.#raw.subarray(start, end));
+    if (this.#known.count > KNOWN_MAX) this.#known = new StringTable();
+    return this.#known.text(this.#known.intern(this.#raw, start, end));
   }
 
   /** Bytes of string i, before any cut. */

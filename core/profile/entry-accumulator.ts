@@ -41,7 +41,7 @@ export class EntryAccumulator {
    */
   finish(): void {
     const { length } = this;
-    if (length > 1) this.stacks.subarray(0, length).sort();
+    sortAscending(this.stacks, length);
     let divisor = 0;
     for (let i = 0; i < length; i++) {
       const value = this.#dense[this.stacks[i]!]!;
@@ -62,7 +62,7 @@ export class EntryAccumulator {
   /** Sorts the row and leaves its values as they were added: for rows that were scaled and summed before. */
   sortOnly(): void {
     const { length } = this;
-    if (length > 1) this.stacks.subarray(0, length).sort();
+    sortAscending(this.stacks, length);
     for (let i = 0; i < length; i++) this.values[i] = this.#dense[this.stacks[i]!]!;
   }
 
@@ -80,6 +80,13 @@ export class EntryAccumulator {
     this.stacks = stacks;
     this.values = new Float64Array(size);
   }
+}
+
+/** Sorts numbers[0..length). Rows often come sorted, as stacks are numbered in the order of their first sight. */
+function sortAscending(numbers: Uint32Array, length: number): void {
+  let at = 1;
+  while (at < length && numbers[at - 1]! <= numbers[at]!) at++;
+  if (at < length) numbers.subarray(0, length).sort();
 }
 
 /** Euclid; 32-bit arithmetic when both numbers allow it, as a double's remainder is ten times slower. */

@@ -113,6 +113,7 @@ interface Groups {
 /** Counting sort. */
 function groupByLabelSet(columns: SampleColumns, sets: number): Groups {
   const { count, labelSets } = columns;
+  if (sets === 1) return { starts: Int32Array.of(0, count), order: upTo(count) };
   const starts = new Int32Array(sets + 1);
   const order = new Int32Array(count);
   for (let s = 0; s < count; s++) starts[labelSets[s]! + 1]!++;
@@ -121,6 +122,18 @@ function groupByLabelSet(columns: SampleColumns, sets: number): Groups {
   for (let s = 0; s < count; s++) order[next[labelSets[s]!]!++] = s;
   return { starts, order };
 }
+
+/** 0, 1, 2, …, as many as asked for and possibly more. */
+function upTo(count: number): Int32Array {
+  if (identity.length < count) {
+    identity = new Int32Array(count * 2);
+    for (let i = 0; i < identity.length; i++) identity[i] = i;
+  }
+  return identity;
+}
+
+/** Never written once made, so it can be shared by all. */
+let identity = new Int32Array(0);
 
 /** Two rows of one type, series and window would pass for one row that came twice. */
 function refuseTwice(parts: readonly Part[]): void {
@@ -143,6 +156,25 @@ function samplesOf({ values, large }: SampleColumns, at: number, countType: numb
   return Math.abs(Number.isNaN(counted) ? Number(large.get(at + countType)) : counted);
 }
 
+/** What the sample type that counts samples says of the records order[from..to) that have a value of this type and sign. */
+function countedSamples(
+  columns: SampleColumns,
+  order: Int32Array,
+  from: number,
+  to: number,
+  type: number,
+  sign: 1 | -1,
+  { profileTypes: { length: width }, countType }: RowPlan,
+): number {
+  const { values } = columns;
+  let samples = 0;
+  for (let i = from; i < to; i++) {
+    const at = order[i]! * width;
+    if (values[at + type]! * sign > 0) samples += samplesOf(columns, at, countType);
+  }
+  return samples;
+}
+
 /** Answers how many samples the rows stand for. */
 function addPlainRows(
   into: DatasetBuilder,
@@ -158,16 +190,11 @@ function addPlainRows(
   const width = plan.profileTypes.length;
   let allSamples = 0;
   for (let g = 0; g < plan.seriesIds.length; g++) {
-    let samples = 0;
+    const from = starts[g]!;
+    const to = starts[g + 1]!;
     entries.begin(into.symbols.stacks.count);
-    for (let i = starts[g]!, end = starts[g + 1]!; i < end; i++) {
-      const sample = order[i]!;
-      const at = sample * width;
-      const value = values[at + type]! * sign;
-      if (!(value > 0)) continue;
-      entries.add(stacks[sample]!, value);
-      samples += countType < 0 ? 1 : samplesOf(columns, at, countType);
-    }
+    let samples = entries.addColumn(order, from, to, stacks, values, type, width, sign);
+    if (countType >= 0) samples = countedSamples(columns, order, from, to, type, sign, plan);
     into.addAccumulated(id, headOf(g, Math.min(samples, Number.MAX_SAFE_INTEGER), plan));
     allSamples += samples;
   }

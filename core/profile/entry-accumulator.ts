@@ -36,6 +36,39 @@ export class EntryAccumulator {
   }
 
   /**
+   * Adds column[order[i] × stride] × sign to stacks[order[i]], for i in [from, to), where that is positive. The same as
+   * `add` for each, with the columns at hand. Answers how many were added.
+   */
+  addColumn(
+    order: Int32Array,
+    from: number,
+    to: number,
+    stacks: Int32Array,
+    column: Float64Array,
+    offset: number,
+    stride: number,
+    sign: 1 | -1,
+  ): number {
+    while (this.stacks.length < this.length + to - from) this.#grow();
+    const dense = this.#dense;
+    const touched = this.stacks;
+    let length = this.length;
+    let added = 0;
+    for (let i = from; i < to; i++) {
+      const at = order[i]!;
+      const value = column[Math.imul(at, stride) + offset]! * sign;
+      if (!(value > 0)) continue;
+      const stack = stacks[at]!;
+      const before = dense[stack]!;
+      if (before === 0) touched[length++] = stack;
+      dense[stack] = before + value;
+      added++;
+    }
+    this.length = length;
+    return added;
+  }
+
+  /**
    * Sorts the row, divides it by the greatest common divisor of its values, and sums it.
    * @throws RejectedError when the sum passes WINDOW_TOTAL_MAX units
    */
@@ -82,11 +115,42 @@ export class EntryAccumulator {
   }
 }
 
+/** From this many on, counting beats comparing. */
+const RADIX_MIN = 256;
+const RADIX_BITS = 11;
+const RADIX = 1 << RADIX_BITS;
+
 /** Sorts numbers[0..length). Rows often come sorted, as stacks are numbered in the order of their first sight. */
 function sortAscending(numbers: Uint32Array, length: number): void {
   let at = 1;
   while (at < length && numbers[at - 1]! <= numbers[at]!) at++;
-  if (at < length) numbers.subarray(0, length).sort();
+  if (at >= length) return;
+  if (length < RADIX_MIN) numbers.subarray(0, length).sort();
+  else radixSort(numbers, length);
+}
+
+/** Least significant digit first, as many digits as the largest number has. */
+function radixSort(numbers: Uint32Array, length: number): void {
+  let largest = 0;
+  for (let i = 0; i < length; i++) largest |= numbers[i]!;
+  let from: Uint32Array = numbers;
+  let to: Uint32Array = new Uint32Array(length);
+  const starts = new Int32Array(RADIX);
+  for (let shift = 0; shift < 32 && largest >>> shift !== 0; shift += RADIX_BITS) {
+    starts.fill(0);
+    for (let i = 0; i < length; i++) starts[(from[i]! >>> shift) & (RADIX - 1)]!++;
+    for (let digit = 0, sum = 0; digit < RADIX; digit++) {
+      const count = starts[digit]!;
+      starts[digit] = sum;
+      sum += count;
+    }
+    for (let i = 0; i < length; i++) {
+      const number = from[i]!;
+      to[starts[(number >>> shift) & (RADIX - 1)]!++] = number;
+    }
+    [from, to] = [to, from];
+  }
+  if (from !== numbers) numbers.set(from.subarray(0, length));
 }
 
 /** Euclid; 32-bit arithmetic when both numbers allow it, as a double's remainder is ten times slower. */

@@ -124,13 +124,13 @@ export class StringTable implements Strings {
     const id = this.#count++;
     const length = end - start;
     if (this.#used + length > this.#bytes.length) {
-      const next = new Uint8Array(Math.max(this.#bytes.length * 2, this.#used + length));
+      const next = new Uint8Array(Math.max(this.#bytes.length * growthOf(id), this.#used + length));
       next.set(this.#bytes.subarray(0, this.#used));
       this.#bytes = next;
     }
     if (id + 2 > this.#starts.length) {
-      this.#starts = doubled(this.#starts);
-      const hashes = new Int32Array(this.#hashes.length * 2);
+      this.#starts = grown(this.#starts, this.#starts.length * growthOf(id));
+      const hashes = new Int32Array(this.#hashes.length * growthOf(id));
       hashes.set(this.#hashes);
       this.#hashes = hashes;
     }
@@ -148,7 +148,7 @@ export class StringTable implements Strings {
   }
 
   #rehash(): void {
-    const size = (this.#mask + 1) * 2;
+    const size = (this.#mask + 1) * growthOf(this.#count);
     const mask = size - 1;
     const slots = new Int32Array(size).fill(-1);
     for (let id = 0; id < this.#count; id++) {
@@ -161,10 +161,15 @@ export class StringTable implements Strings {
   }
 }
 
-function doubled(column: Uint32Array): Uint32Array<ArrayBuffer> {
-  const next = new Uint32Array(column.length * 2);
+function grown(column: Uint32Array, size: number): Uint32Array<ArrayBuffer> {
+  const next = new Uint32Array(size);
   next.set(column);
   return next;
+}
+
+/** Small tables grow in larger steps: most datasets are small, and every step costs allocations and a rehash. */
+function growthOf(count: number): number {
+  return count < 4096 ? 4 : 2;
 }
 
 /** MurmurHash3 (x86, 32 bits): four bytes a step, and its final mix, as the low bits choose the slot. */

@@ -48,6 +48,21 @@ test('the accumulator is a map of sums', () => {
   );
 });
 
+test('long rows come out sorted, whatever the size of their numbers', () => {
+  const accumulator = new EntryAccumulator();
+  const stack = fc.oneof(fc.nat(300), fc.nat(3_000), fc.nat(5_000_000));
+  fc.assert(
+    fc.property(fc.array(stack, { minLength: 250, maxLength: 700 }), (stacks) => {
+      accumulator.begin(5_000_001);
+      for (const each of stacks) accumulator.add(each, 1);
+      accumulator.finish();
+      const distinct = [...new Set(stacks)].sort((a, b) => a - b);
+      assert.deepEqual([...accumulator.stacks.subarray(0, accumulator.length)], distinct);
+    }),
+    fuzzOptions(100),
+  );
+});
+
 test('the greatest common divisor is that of Euclid', () => {
   const model = (a: bigint, b: bigint): bigint => (b === 0n ? a : model(b, a % b));
   fc.assert(

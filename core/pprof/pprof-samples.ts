@@ -12,8 +12,11 @@ import type { SampleLabels } from './sample-labels.ts';
 
 const NOTHING = new Uint8Array(0);
 const TWO_32 = 0x1_0000_0000;
-/** Gathered ids start here, as #readPath looks up to two bytes before the first; in a profile these are tag and length. */
-const GATHERED_START = 2;
+/**
+ * Gathered ids start here, as #readPath looks three bytes before the first. In a profile there are the tags and lengths
+ * of sample and ids, and the last of these bytes is below 128.
+ */
+const GATHERED_START = 4;
 
 /** All samples of one profile that have a value, in columns. */
 export interface SampleColumns {
@@ -46,6 +49,8 @@ export class SampleReader {
   #large = new Map<number, bigint>();
   /** Packed location ids of the sample being read, leaf first: pathBytes[pathStart..pathEnd). */
   #pathBytes: Uint8Array = NOTHING;
+  #pathView: DataView = new DataView(NOTHING.buffer);
+  #rawView: DataView = this.#pathView;
   #pathStart = 0;
   #pathEnd = 0;
   /** Frames of the sample being read, root first; as long as a stack may be deep. */
@@ -67,6 +72,7 @@ export class SampleReader {
     limits: PprofLimits,
   ): SampleColumns {
     this.#reader = new ProtoReader(raw, PPROF);
+    this.#rawView = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
     this.#locations = locations;
     this.#symbolTable = into;
     this.#stacks = into.stacks;
@@ -111,6 +117,7 @@ export class SampleReader {
   release(): void {
     this.#reader = new ProtoReader(NOTHING, PPROF);
     this.#pathBytes = NOTHING;
+    this.#pathView = this.#rawView = new DataView(NOTHING.buffer);
     this.#locations = this.#labels = this.#symbolTable = this.#stacks = undefined!;
     this.#large.clear();
   }
@@ -134,6 +141,7 @@ export class SampleReader {
       const isShort = to <= end && to - from < 128;
       if (isShort && tag === SampleField.locationPacked && this.#pathEnd === 0) {
         this.#pathBytes = raw;
+        this.#pathView = this.#rawView;
         this.#pathStart = from;
         this.#pathEnd = to;
         at = to;
@@ -187,6 +195,7 @@ export class SampleReader {
   #addPath(bytes: Uint8Array, start: number, end: number): void {
     if (this.#pathEnd === 0) {
       this.#pathBytes = bytes;
+      this.#pathView = this.#rawView;
       this.#pathStart = start;
       this.#pathEnd = end;
       return;
@@ -203,6 +212,7 @@ export class SampleReader {
     if (this.#pathStart !== GATHERED_START) this.#gathered.set(first, GATHERED_START);
     this.#gathered.set(bytes.subarray(start, end), GATHERED_START + before);
     this.#pathBytes = this.#gathered;
+    this.#pathView = new DataView(this.#gathered.buffer);
     this.#pathStart = GATHERED_START;
     this.#pathEnd = length;
   }
@@ -281,7 +291,7 @@ export class SampleReader {
    * bytes of a profile pass here.
    */
   #readPath(): number {
-    const bytes = this.#pathBytes;
+    const view = this.#pathView;
     const start = this.#pathStart;
     const path = this.#path;
     const { frameById } = this.#locations;
@@ -290,18 +300,18 @@ export class SampleReader {
     let depth = 0;
     for (let at = this.#pathEnd - 1; at >= start; at--) {
       const idEnd = at;
-      const top = bytes[at]!;
-      const middle = bytes[at - 1]!;
-      const bottom = bytes[at - 2]!;
+      // The last byte of the id on top, the ones before it below.
+      const word = view.getInt32(at - 3, true);
       // Masks: all bits set when the id has two bytes, and three. Not written as negation, whose -0 is no integer and
       // would make doubles of all that follows.
-      const two = 0 - (middle >> 7);
-      const three = two & (0 - (bottom >> 7));
-      const id = (((top << (two & 7)) | (middle & 127 & two)) << (three & 7)) | (bottom & 127 & three);
+      const two = 0 - ((word >> 23) & 1);
+      const three = two & (0 - ((word >> 15) & 1));
+      const upper = ((word >>> 24) << (two & 7)) | ((word >> 16) & 127 & two);
+      const id = (upper << (three & 7)) | ((word >> 8) & 127 & three);
       at += two + three;
       let frame = id < known ? frameById[id]! : 0;
-      if (frame === 0 || top > 127 || (three !== 0 && bytes[at - 1]! > 127)) {
-        while (at > start && bytes[at - 1]! > 127) at--;
+      if (frame === 0 || word < 0 || (three & word & 128) !== 0) {
+        at = this.#idStart(at);
         frame = this.#findFrame(at, idEnd + 1);
       }
       if (frame > 0) {
@@ -316,6 +326,13 @@ export class SampleReader {
       }
     }
     return depth;
+  }
+
+  /** Where the id starts that has a byte at `at`: behind the nearest byte before it that ends another. */
+  #idStart(at: number): number {
+    let first = at;
+    while (first > this.#pathStart && this.#pathBytes[first - 1]! > 127) first--;
+    return first;
   }
 
   /** The path is full and more was to come: its leaf gives way to the mark of the cut. */

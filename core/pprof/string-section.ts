@@ -12,7 +12,7 @@ const KNOWN_MAX = 1000;
 export class StringSection {
   #raw: Uint8Array = NOTHING;
   #ranges!: Ranges;
-  #into!: StringTable;
+  #into: StringTable | undefined;
   #bytesMax = 0;
   /** Short texts of this and earlier profiles: types, units and label names are nearly always the same few. */
   #known = new StringTable();
@@ -30,7 +30,9 @@ export class StringSection {
 
   release(): void {
     this.#raw = NOTHING;
-    this.#into = undefined!;
+    this.#known.release();
+    this.#into?.release();
+    this.#into = undefined;
   }
 
   get count(): number {
@@ -49,7 +51,7 @@ export class StringSection {
     const end = this.#ranges.ends[i]!;
     let start = this.#ranges.starts[i]!;
     if (end - start > this.#bytesMax) start = this.#tailStart(end);
-    const id = this.#into.intern(this.#raw, start, end);
+    const id = this.#into!.intern(this.#raw, start, end);
     this.#ids[i] = id + 1;
     return id;
   }

@@ -17,6 +17,10 @@ const decoder = new TextDecoder();
 export class StringTable implements Strings {
   #count = 1;
   #bytes = new Uint8Array(4096);
+  #view: DataView = new DataView(this.#bytes.buffer);
+  /** The bytes that were read last, and a view of them. */
+  #source: Uint8Array = this.#bytes;
+  #sourceView: DataView = this.#view;
   #used = 0;
   /** The string that was found or added last. */
   #last = 0;
@@ -28,8 +32,8 @@ export class StringTable implements Strings {
   #texts: (string | undefined)[] = [''];
 
   constructor() {
-    this.#slots[hashBytes(this.#bytes, 0, 0) & this.#mask] = 0;
-    this.#hashes[0] = hashBytes(this.#bytes, 0, 0);
+    this.#slots[hashBytes(this.#bytes, this.#view, 0, 0) & this.#mask] = 0;
+    this.#hashes[0] = hashBytes(this.#bytes, this.#view, 0, 0);
   }
 
   get count(): number {
@@ -48,7 +52,7 @@ export class StringTable implements Strings {
   intern(source: Uint8Array, start: number, end: number): number {
     const guess = this.#last + 1;
     if (guess < this.#count && this.#equals(guess, source, start, end)) return (this.#last = guess);
-    const hash = hashBytes(source, start, end);
+    const hash = hashBytes(source, this.#viewOf(source), start, end);
     const slots = this.#slots;
     const mask = this.#mask;
     let slot = hash & mask;
@@ -69,7 +73,7 @@ export class StringTable implements Strings {
   /** The id of the text, or -1 when it is not in the table. */
   find(text: string): number {
     const bytes = encoder.encode(text);
-    const hash = hashBytes(bytes, 0, bytes.length);
+    const hash = hashBytes(bytes, this.#viewOf(bytes), 0, bytes.length);
     let slot = hash & this.#mask;
     for (;;) {
       const id = this.#slots[slot]!;
@@ -105,19 +109,29 @@ export class StringTable implements Strings {
     const starts = this.#starts;
     const shift = (starts[id]! - start) | 0;
     if (((starts[id + 1]! - shift) | 0) !== end) return false;
-    const bytes = this.#bytes;
+    const own = this.#view;
+    const other = this.#viewOf(source);
     let i = start;
     for (const last = end - 3; i < last; i += 4) {
-      const at = (i + shift) | 0;
-      const difference =
-        (bytes[at]! ^ source[i]!) |
-        (bytes[at + 1]! ^ source[i + 1]!) |
-        (bytes[at + 2]! ^ source[i + 2]!) |
-        (bytes[at + 3]! ^ source[i + 3]!);
-      if (difference !== 0) return false;
+      if (own.getInt32((i + shift) | 0, true) !== other.getInt32(i, true)) return false;
     }
+    const bytes = this.#bytes;
     for (; i < end; i++) if (bytes[(i + shift) | 0] !== source[i]) return false;
     return true;
+  }
+
+  /** Lets go of the bytes that were read last, which may be those of a large profile. */
+  release(): void {
+    this.#source = this.#bytes;
+    this.#sourceView = this.#view;
+  }
+
+  #viewOf(source: Uint8Array): DataView {
+    if (source !== this.#source) {
+      this.#source = source;
+      this.#sourceView = new DataView(source.buffer, source.byteOffset, source.byteLength);
+    }
+    return this.#sourceView;
   }
 
   #add(source: Uint8Array, start: number, end: number, hash: number, slot: number): number {
@@ -127,6 +141,7 @@ export class StringTable implements Strings {
       const next = new Uint8Array(Math.max(this.#bytes.length * growthOf(id), this.#used + length));
       next.set(this.#bytes.subarray(0, this.#used));
       this.#bytes = next;
+      this.#view = new DataView(next.buffer);
     }
     if (id + 2 > this.#starts.length) {
       this.#starts = grown(this.#starts, this.#starts.length * growthOf(id));
@@ -173,12 +188,11 @@ function growthOf(count: number): number {
 }
 
 /** MurmurHash3 (x86, 32 bits): four bytes a step, and its final mix, as the low bits choose the slot. */
-function hashBytes(bytes: Uint8Array, start: number, end: number): number {
+function hashBytes(bytes: Uint8Array, view: DataView, start: number, end: number): number {
   let hash = end - start;
   let i = start;
   for (const last = end - 3; i < last; i += 4) {
-    const word = bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24);
-    hash ^= scramble(word);
+    hash ^= scramble(view.getInt32(i, true));
     hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
   }
   let rest = 0;

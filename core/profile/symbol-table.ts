@@ -86,6 +86,7 @@ export class SymbolTable implements Symbols {
     const { bytes, starts } = from.strings;
     for (let i = 1; i < strings.length; i++)
       strings[i] = this.strings.intern(bytes, starts[i]!, starts[i + 1]!);
+    this.strings.release();
     const functions = addTuples(this.functions, from.functions, (row) => {
       row[FunctionColumn.name] = strings[row[FunctionColumn.name]!]!;
       row[FunctionColumn.systemName] = strings[row[FunctionColumn.systemName]!]!;

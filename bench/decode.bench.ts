@@ -1,30 +1,25 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { addPprof } from '../core/pprof/decode-pprof.ts';
 import { encodePprof } from '../core/pprof/encode-pprof.ts';
-import { DEFAULT_PPROF_LIMITS } from '../core/pprof/pprof-limits.ts';
 import { DatasetBuilder } from '../core/profile/dataset-builder.ts';
 import { Fleet, FleetDataset } from './fleet.ts';
 import type { Report } from './report.ts';
 
-// One operation is the same on all sides: parse K raw (ungzipped) pprof profiles and merge them into one. Times are CPU
-// times of the whole process, garbage collection included; rounds of both sides alternate, and the fastest of each
-// counts, so that a busy machine changes the ratio little.
+// One operation is the same on all sides: parse K raw (ungzipped) pprof profiles and merge them into one. Every side is a
+// process of its own; times are its CPU times, garbage collection included. Rounds of both sides alternate, and the
+// cheapest of each counts, so that a busy machine changes the ratio little.
 //   google/pprof: profile.ParseUncompressed of each, then profile.Merge, in Go on one thread (peer/go-pprof)
-//   pprof-format: Profile.decode of each; it has no merge, so it does less than we do
-//   ours: addPprof of each into one new DatasetBuilder
-
-const { Profile } = createRequire(import.meta.url)('pprof-format') as typeof import('pprof-format');
+//   pprof-format: Profile.decode of each; it has no merge, so it does less than we do (decode-process.ts)
+//   ours: addPprof of each into one new DatasetBuilder (decode-process.ts)
 
 const NOW = 1_760_000_000_000;
 /** Profiles per merge: few enough that most of the work is a first sight for profiles of ten processes. */
 const COPIES = 10;
-const ROUNDS = 4;
-const ROUND_SECONDS = 0.25;
+const ROUNDS = 2;
+const ROUND_SECONDS = 0.4;
 
 interface RawProfile {
   readonly name: string;
@@ -57,11 +52,7 @@ function reportCopies(
   const speeds: number[] = [];
   const formatRatios: number[] = [];
   for (const { name, raw } of profiles) {
-    const copies = new Array<Uint8Array>(COPIES).fill(raw);
-    const { own, go } = compare(copies, folder, peer);
-    const format = leastSeconds(() => {
-      for (const copy of copies) Profile.decode(copy);
-    });
+    const { own, go, format } = compare(new Array<Uint8Array>(COPIES).fill(raw), folder, peer);
     formatRatios.push(format / own);
     speeds.push((raw.length * COPIES) / own / 1e6);
     if (go !== undefined) ratios.push(go / own);
@@ -138,12 +129,14 @@ function reportSeries(
   });
 }
 
-/** CPU seconds of one operation over these profiles, on both sides. */
-function compare(
-  raws: Uint8Array[],
-  folder: string,
-  peer: string | undefined,
-): { own: number; go: number | undefined } {
+/** CPU seconds of one operation over these profiles, on all sides. */
+interface Comparison {
+  readonly own: number;
+  readonly format: number;
+  readonly go: number | undefined;
+}
+
+function compare(raws: Uint8Array[], folder: string, peer: string | undefined): Comparison {
   const files = raws.map((raw, i) => {
     const file = join(folder, `${i}.pb`);
     writeFileSync(file, raw);
@@ -152,50 +145,18 @@ function compare(
   let own = Number.POSITIVE_INFINITY;
   let go = Number.POSITIVE_INFINITY;
   for (let round = 0; round < ROUNDS; round++) {
-    if (peer !== undefined) go = Math.min(go, peerSeconds(peer, files));
-    own = Math.min(
-      own,
-      leastSeconds(() => decodeAndMerge(raws)),
-    );
+    if (peer !== undefined) go = Math.min(go, secondsOf(peer, [], files));
+    own = Math.min(own, secondsOf(process.execPath, [DECODE_PROCESS, 'cinderblock'], files));
   }
-  return { own, go: peer === undefined ? undefined : go };
+  const format = secondsOf(process.execPath, [DECODE_PROCESS, 'pprof-format'], files);
+  return { own, format, go: peer === undefined ? undefined : go };
 }
 
-function decodeAndMerge(raws: Uint8Array[]): DatasetBuilder {
-  const dataset = new DatasetBuilder('bench');
-  for (const raw of raws) {
-    addPprof(dataset, raw, {
-      labels: [['service_name', 'bench']],
-      profileName: () => 'bench',
-      batch: 0,
-      now: NOW,
-      limits: DEFAULT_PPROF_LIMITS,
-      keepAddresses: 'unsymbolized',
-    });
-  }
-  return dataset;
-}
+const DECODE_PROCESS = join(import.meta.dirname, 'decode-process.ts');
 
-/** CPU seconds of the cheapest of the runs that fit into a round; of runs that are short, many at a time. */
-function leastSeconds(run: () => unknown): number {
-  const once = cpuSeconds(run);
-  const perRound = Math.max(1, Math.floor(0.05 / once));
-  let least = once;
-  const start = performance.now();
-  for (let rounds = 0; rounds < 3 || performance.now() - start < ROUND_SECONDS * 1000; rounds++) {
-    const spent = cpuSeconds(() => {
-      for (let i = 0; i < perRound; i++) run();
-    });
-    least = Math.min(least, spent / perRound);
-  }
-  return least;
-}
-
-function cpuSeconds(work: () => unknown): number {
-  const before = process.cpuUsage();
-  work();
-  const { user, system } = process.cpuUsage(before);
-  return Math.max(1, user + system) / 1e6;
+function secondsOf(program: string, args: string[], files: string[]): number {
+  const output = execFileSync(program, [...args, String(ROUND_SECONDS), ...files], { encoding: 'utf8' });
+  return Number(output);
 }
 
 /** Builds the Go program; undefined when Go, or the module it pins, is not to be had. */
@@ -208,10 +169,6 @@ function buildPeer(folder: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function peerSeconds(binary: string, files: string[]): number {
-  return Number(execFileSync(binary, [String(ROUND_SECONDS), ...files], { encoding: 'utf8' }));
 }
 
 function corpusProfiles(corpus: string | undefined): RawProfile[] {

@@ -134,7 +134,7 @@ function profileTypesOf(
   const name = options.profileName(types);
   const signed = types.map((type) => ({
     positive: profileTypeId(name, type, period),
-    negative: profileTypeId(name, { type: type.type + NEGATIVE_SUFFIX, unit: type.unit }, period),
+    negative: () => profileTypeId(name, { type: type.type + NEGATIVE_SUFFIX, unit: type.unit }, period),
   }));
   const countType = types.findIndex(
     ({ type, unit }) => unit === 'count' && (type === 'samples' || type === 'sample'),
@@ -150,9 +150,15 @@ function valueTypeOf(raw: RawValueType, strings: StringSection): ValueType {
 const TYPE_LENGTH_MAX = 128;
 
 /** A profile type id has its parts between colons, so none may hold one. */
-function cleaned({ type, unit }: ValueType): ValueType {
+function cleaned(value: ValueType): ValueType {
+  const { type, unit } = value;
+  if (isClean(type) && type !== '' && isClean(unit)) return value;
   const part = (text: string) => text.slice(0, TYPE_LENGTH_MAX).replaceAll(':', '_');
   return { type: part(type) || 'unknown', unit: part(unit) };
+}
+
+function isClean(text: string): boolean {
+  return text.length <= TYPE_LENGTH_MAX && !text.includes(':');
 }
 
 /** Continuous profiling is younger than this: 2000-01-01. Earlier times come from clocks or units that are not set. */

@@ -24,7 +24,7 @@ export interface RowPlan {
  */
 export interface SignedProfileType {
   readonly positive: string;
-  readonly negative: string;
+  readonly negative: () => string;
 }
 
 /** Sum over one profile, per sample type. */
@@ -98,7 +98,13 @@ function partsOf(columns: SampleColumns, plan: RowPlan): Part[] {
     const ids = plan.profileTypes[type]!;
     parts.push({ id: ids.positive, type, sign: 1, sum: positive, isPlain: positive <= WINDOW_TOTAL_MAX });
     if (negative > 0)
-      parts.push({ id: ids.negative, type, sign: -1, sum: negative, isPlain: negative <= WINDOW_TOTAL_MAX });
+      parts.push({
+        id: ids.negative(),
+        type,
+        sign: -1,
+        sum: negative,
+        isPlain: negative <= WINDOW_TOTAL_MAX,
+      });
   }
   refuseTwice(parts);
   return parts;

@@ -18,7 +18,9 @@ export class EntryAccumulator {
 
   /** Empties it for the next row, whose stacks are all below `stackCount`. */
   begin(stackCount: number): void {
-    for (let i = 0; i < this.length; i++) this.#dense[this.stacks[i]!] = 0;
+    const { length, stacks } = this;
+    const dense = this.#dense;
+    for (let i = 0; i < length; i++) dense[stacks[i]!] = 0;
     this.length = 0;
     if (stackCount > this.#dense.length)
       this.#dense = new Float64Array(Math.max(stackCount, this.#dense.length * 2));
@@ -73,23 +75,31 @@ export class EntryAccumulator {
    * @throws RejectedError when the sum passes WINDOW_TOTAL_MAX units
    */
   finish(): void {
-    const { length } = this;
-    sortAscending(this.stacks, length);
+    const { length, stacks, values } = this;
+    const dense = this.#dense;
+    sortAscending(stacks, length);
     let divisor = 0;
+    let sum = 0;
+    let largest = 0;
     for (let i = 0; i < length; i++) {
-      const value = this.#dense[this.stacks[i]!]!;
-      this.values[i] = value;
+      const value = dense[stacks[i]!]!;
+      values[i] = value;
+      sum += value;
+      if (value > largest) largest = value;
       if (divisor !== 1) divisor = greatestCommonDivisor(value, divisor);
     }
+    if (largest > WINDOW_TOTAL_MAX) this.#refuse(largest);
     this.scale = divisor === 0 ? 1 : divisor;
+    this.total = divisor > 1 ? this.#divide(divisor) : sum;
+    if (this.total > WINDOW_TOTAL_MAX) this.#refuse(this.total);
+  }
+
+  /** Divides all values and sums them anew, as the sum before may have been too large to be exact. */
+  #divide(divisor: number): number {
+    const { length, values } = this;
     let total = 0;
-    for (let i = 0; i < length; i++) {
-      if (this.values[i]! > WINDOW_TOTAL_MAX) this.#refuse(this.values[i]!);
-      if (divisor > 1) this.values[i] = this.values[i]! / divisor;
-      total += this.values[i]!;
-    }
-    if (total > WINDOW_TOTAL_MAX) this.#refuse(total);
-    this.total = total;
+    for (let i = 0; i < length; i++) total += values[i] = values[i]! / divisor;
+    return total;
   }
 
   /** Sorts the row and leaves its values as they were added: for rows that were scaled and summed before. */

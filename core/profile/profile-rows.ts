@@ -72,9 +72,11 @@ export class ProfileRowsBuilder implements ProfileRows {
     this.scale[row] = scale;
     this.total[row] = total;
     const at = this.entryCount;
+    const ownStacks = this.stacks;
+    const ownValues = this.values;
     for (let i = 0; i < length; i++) {
-      this.stacks[at + i] = stacks[i]!;
-      this.values[at + i] = values[i]!;
+      ownStacks[at + i] = stacks[i]!;
+      ownValues[at + i] = values[i]!;
     }
     this.entryCount = at + length;
     this.entryStarts[row + 1] = this.entryCount;

@@ -120,7 +120,7 @@ mod tests {
     fn rings_grow_with_frequency_and_shrink_with_cpus() {
         let options = |frequency| Options { frequency, ..Options::default() };
         assert_eq!(default_pages(&options(19), 2), 128);
-        assert_eq!(default_pages(&options(99), 2), 128);
+        assert_eq!(default_pages(&options(99), 2), 256);
         assert_eq!(default_pages(&options(499), 2), 1024);
         assert_eq!(default_pages(&options(499), 96), 64);
         assert_eq!(default_pages(&options(19), 1000), LEAST_PAGES);

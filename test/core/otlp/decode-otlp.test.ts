@@ -385,6 +385,7 @@ test('an empty request is an empty answer', () => {
   assert.deepEqual(decode(new Uint8Array()).summary, {
     samples: 0,
     skippedSamples: 0,
+    endMs: 0,
     rejectedProfiles: 0,
     message: '',
   });

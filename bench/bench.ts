@@ -15,9 +15,10 @@ import { Report } from './report.ts';
 const BENCHMARKS: Readonly<
   Record<string, { title: string; run: (report: Report, corpus: string | undefined) => Promise<void> }>
 > = {
+  // First, in a process that has done nothing else, as a server is; the ones that compare run in processes of their own.
+  ingest: { title: 'From HTTP body to durable block', run: benchIngest },
   decode: { title: 'Decode and merge pprof', run: benchDecode },
   block: { title: 'Blocks', run: benchBlock },
-  ingest: { title: 'From HTTP body to durable block', run: benchIngest },
   query: { title: 'Queries', run: benchQuery },
   flamegraph: { title: 'Flame graph', run: benchFlamegraph },
 };

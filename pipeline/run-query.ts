@@ -212,7 +212,8 @@ function topSeries(series: SeriesPoints[], limit: number | undefined): SeriesPoi
     .sort(byLabels);
 }
 
-const STEPS_S = [10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400];
+/** Whole numbers of the agent's 10 s windows: with other steps, buckets would hold one window and two in turn. */
+const STEPS_S = [10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400];
 
 /** The smallest step that people find round and that is at least `least` ms. */
 export function roundStep(least: number): number {

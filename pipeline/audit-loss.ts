@@ -40,8 +40,8 @@ export async function auditLoss(
   return [...hours.values()].sort((a, b) => a.hourMs - b.hourMs || (a.cluster < b.cluster ? -1 : 1));
 }
 
-/** Gaps between the sequence numbers that were seen. What came before the first may lie before the range asked for. */
-function missingBatches({ node, sequences }: BootSequences): number {
+/** Gaps between the sequence numbers of one boot that were seen. What came before the first may lie before the range asked for. */
+export function missingBatches({ node, sequences }: BootSequences): number {
   if (node === PUSH_NODE) return 0;
   let missing = 0;
   for (let i = 1; i < sequences.length; i++) missing += sequences[i]!.first - sequences[i - 1]!.end;

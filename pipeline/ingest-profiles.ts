@@ -42,7 +42,6 @@ export interface PushedPprof {
   /** Window, ms since epoch, instead of what the profile says. */
   readonly startMs?: number;
   readonly endMs?: number;
-  readonly spyName?: string;
 }
 
 /** Stores pushed pprof profiles, all or none. @throws MalformedInputError, RejectedError */

@@ -3,14 +3,14 @@ import { BlockReader } from '../core/block/block-reader.ts';
 import type { DatasetEntry, TypeEntry } from '../core/block/directory.ts';
 import { DuplicateRows } from '../core/block/duplicate-rows.ts';
 import { CorruptBlockError, RejectedError } from '../core/errors.ts';
-import type { Labels } from '../core/labels/labels.ts';
-import { SERVICE_NAME } from '../core/labels/labels.ts';
+import { CLUSTER, type Labels, SERVICE_NAME } from '../core/labels/labels.ts';
 import { compileMatchers, type Matcher } from '../core/labels/matcher.ts';
 import { type Completeness, newCompleteness } from '../core/query/completeness.ts';
 import { type PlannedBlock, planQuery } from '../core/query/query-plan.ts';
 import type { RowFilter } from '../core/query/select-rows.ts';
 import type { BlockRow } from '../storage/block-catalog.ts';
 import { blockKey } from '../storage/names.ts';
+import { missingBatches } from './audit-loss.ts';
 import { objectSource } from './block-source.ts';
 import type { Hub } from './hub.ts';
 
@@ -154,18 +154,16 @@ async function guarded<T>(
 async function noteLoss(hub: Hub, selection: SeriesSelection, completeness: Completeness): Promise<void> {
   const { start, end, matchers } = selection;
   const matchesCluster = compileMatchers(
-    matchers.filter((matcher) => matcher.name === 'cluster'),
+    matchers.filter((matcher) => matcher.name === CLUSTER),
     hub.compileRegex,
   );
   const boots = await hub.registry.listBatchSequences({ from: start, until: end });
   let newest = -1;
   let missing = 0;
   for (const boot of boots) {
-    if (!matchesCluster([['cluster', boot.cluster]])) continue;
+    if (!matchesCluster([[CLUSTER, boot.cluster]])) continue;
     for (const hour of boot.hours) completeness.samplesLost += hour.samplesLost + hour.samplesDropped;
-    for (let i = 1; i < boot.sequences.length; i++) {
-      if (boot.node !== 'push') missing += boot.sequences[i]!.first - boot.sequences[i - 1]!.end;
-    }
+    missing += missingBatches(boot);
     newest = Math.max(newest, boot.lastReceivedAt);
   }
   if (newest >= 0) completeness.lagMs = Math.max(0, hub.clock() - newest);

@@ -101,7 +101,7 @@ async function ingestProfile(
   bytes: Uint8Array,
   config?: Uint8Array,
 ): Promise<void> {
-  const { startMs, endMs, spyName } = upload;
+  const { startMs, endMs } = upload;
   await ingestPprof(call.hub, {
     cluster: clusterOf(call.identity),
     profiles: [
@@ -111,7 +111,6 @@ async function ingestProfile(
         sampleTypes: config && parseSampleTypeConfig(config),
         startMs,
         endMs,
-        spyName,
       },
     ],
   });

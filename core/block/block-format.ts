@@ -12,8 +12,6 @@ export const SectionEncoding = { stored: 0, zstd: 1 } as const;
 
 /** Default limit on what one section may unfold to: a reader never allocates more for one. */
 export const SECTION_RAW_BYTES_MAX = 256 * 1024 * 1024;
-/** Default limit on what all sections of one batch may unfold to. */
-export const BATCH_RAW_BYTES_MAX = 64 * 1024 * 1024;
 /** Default limit on the datasets (services) of one block. */
 export const DATASETS_MAX = 100_000;
 /** First read of a block's end: large enough for most directories, so that opening is one read. */

@@ -1,20 +1,6 @@
 import { MalformedInputError } from '../errors.ts';
+import type { Completeness } from '../query/completeness.ts';
 import type { ByteReader } from '../wire/byte-reader.ts';
-
-/** What an answer is known to lack; the same object in every answer of the query API. */
-export interface Completeness {
-  complete: boolean;
-  blocksRead: number;
-  bytesRead: number;
-  missingBlocks: number;
-  corruptBlocks: number;
-  samples: number;
-  samplesLost: number;
-  /** Now − newest sample that can be queried, of the clusters asked; −1 when unknown. */
-  lagMs: number;
-  resolutionSeconds: number;
-  notes: string[];
-}
 
 /** One side of a diff. */
 export interface DiffSide {

@@ -12,9 +12,8 @@ import type { StringSection } from './string-section.ts';
 export interface PprofOptions {
   /** Labels of all series of the profile, with service_name. They win over sample labels of the same name. */
   readonly labels: Labels;
-  /** First part of the profile type ids, such as "process_cpu", from the (renamed) sample types. */
+  /** First part of the profile type ids, such as "process_cpu", from the sample types. */
   readonly profileName: (sampleTypes: readonly ValueType[]) => string;
-  readonly renameSampleType?: (type: ValueType) => ValueType;
   /** Where the batch that brings the profile is in the batch table of the rows. */
   readonly batch: number;
   /** Start of the window in ms since epoch, instead of what the profile says. */
@@ -128,8 +127,7 @@ function profileTypesOf(
   strings: StringSection,
   options: PprofOptions,
 ): ProfileTypes {
-  const rename = options.renameSampleType ?? ((type) => type);
-  const types = sections.sampleTypes.map((type) => cleaned(rename(valueTypeOf(type, strings))));
+  const types = sections.sampleTypes.map((type) => cleaned(valueTypeOf(type, strings)));
   const period = sections.periodType && cleaned(valueTypeOf(sections.periodType, strings));
   const name = options.profileName(types);
   const signed = types.map((type) => ({

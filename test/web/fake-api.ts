@@ -7,7 +7,8 @@ import type { CallTree } from '../../core/flamegraph/call-tree.ts';
 import { CallTreeBuilder } from '../../core/flamegraph/call-tree-builder.ts';
 import { diffTrees } from '../../core/flamegraph/diff.ts';
 import { encodeTree } from '../../core/flamegraph/tree-codec.ts';
-import type { Completeness, TreeHeader } from '../../core/flamegraph/tree-header.ts';
+import type { TreeHeader } from '../../core/flamegraph/tree-header.ts';
+import type { Completeness } from '../../core/query/completeness.ts';
 import { sidesOfDiff } from '../../core/flamegraph/tree-sides.ts';
 import { deepTree, syntheticTree } from './synthetic-tree.ts';
 

@@ -351,16 +351,8 @@ test('times: what the profile says, unless it cannot be', () => {
   assert.deepEqual([rows.start[0], rows.duration[0], rows.batch[0], summary.start], [5, 7, 3, 5]);
 });
 
-test('sample types may be renamed; colons in them are not parts of the id', () => {
-  const { summary } = decodeText(
-    { sampleTypes: ['sample/count', 'a:b/c:d'] },
-    {
-      renameSampleType: ({ type, unit }: { type: string; unit: string }) => ({
-        type: type === 'sample' ? 'samples' : type,
-        unit,
-      }),
-    },
-  );
+test('colons in sample types are not parts of the id, and two equal types are refused', () => {
+  const { summary } = decodeText({ sampleTypes: ['samples/count', 'a:b/c:d'] });
   assert.deepEqual(
     summary.profileTypes.map(({ id }) => id),
     ['test:samples:count::', 'test:a_b:c_d::'],

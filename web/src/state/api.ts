@@ -1,4 +1,4 @@
-import type { Completeness } from '../../../core/flamegraph/tree-header.ts';
+import type { Completeness } from '../../../core/query/completeness.ts';
 import { baseUrl } from './navigation.ts';
 import type { Span } from './time-range.ts';
 

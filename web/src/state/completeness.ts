@@ -1,4 +1,5 @@
-import type { Completeness, TreeHeader } from '../../../core/flamegraph/tree-header.ts';
+import type { TreeHeader } from '../../../core/flamegraph/tree-header.ts';
+import type { Completeness } from '../../../core/query/completeness.ts';
 import { digits, formatBytes, formatCount, formatShare, formatValue } from './format.ts';
 import { ageText } from './time-range.ts';
 

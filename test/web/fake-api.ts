@@ -8,8 +8,8 @@ import { CallTreeBuilder } from '../../core/flamegraph/call-tree-builder.ts';
 import { diffTrees } from '../../core/flamegraph/diff.ts';
 import { encodeTree } from '../../core/flamegraph/tree-codec.ts';
 import type { TreeHeader } from '../../core/flamegraph/tree-header.ts';
-import type { Completeness } from '../../core/query/completeness.ts';
 import { sidesOfDiff } from '../../core/flamegraph/tree-sides.ts';
+import type { Completeness } from '../../core/query/completeness.ts';
 import { deepTree, syntheticTree } from './synthetic-tree.ts';
 
 /**

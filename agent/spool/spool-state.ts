@@ -99,6 +99,8 @@ function readSlot(bytes: Uint8Array): SpoolState | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = view.getUint32(4, true);
   if (view.getUint32(0, true) !== STATE_MAGIC || length > bytes.length - PREFIX_BYTES) return undefined;
+  // A write torn right after the magic leaves zeros, and the checksum of nothing is zero.
+  if (length === 0) return undefined;
   const json = bytes.subarray(PREFIX_BYTES, PREFIX_BYTES + length);
   if (crc32(json) !== view.getUint32(8, true)) return undefined;
   return JSON.parse(new TextDecoder().decode(json)) as SpoolState;

@@ -9,6 +9,7 @@ import { type TestContext, test } from 'node:test';
 import { readSpool } from '../../../agent/spool/read-spool.ts';
 import { Spool } from '../../../agent/spool/spool.ts';
 import { nodeFs, type SpoolFs } from '../../../agent/spool/spool-fs.ts';
+import { firstState, newestSlot, StateFile } from '../../../agent/spool/spool-state.ts';
 import { seededRandom } from '../seeded-random.ts';
 import { SimulatedFs } from '../simulated-fs.ts';
 
@@ -149,6 +150,24 @@ test('one damaged slot of the state changes nothing', () => {
     const spool = open(fs, '/s', { bootId: 'next' });
     assert.deepEqual(drain(spool), { taken: 30, droppedSamples: 0, batches: 2 });
     assert.equal(spool.unreported.taken, 0);
+  }
+});
+
+test('a first state torn at any byte is no state, never an error', () => {
+  const fs = new SimulatedFs(seededRandom(1));
+  fs.makeFolder('/s');
+  const { file } = StateFile.open(fs, '/s');
+  file.write(firstState);
+  const slots = fs.open('/s/state');
+  // The first write goes to the second slot.
+  const whole = slots.read(4096, 4096).slice();
+  const written = whole.findLastIndex((byte) => byte !== 0) + 1;
+  for (let torn = 0; torn <= written; torn++) {
+    slots.write(
+      4096,
+      whole.map((byte, i) => (i < torn ? byte : 0)),
+    );
+    assert.equal(newestSlot(slots) !== undefined, torn === written, `torn after ${torn} bytes`);
   }
 });
 

@@ -34,6 +34,7 @@ export async function openBenchHub(
   const hub: Hub = {
     ...storage,
     objects: counted(storage.objects, io),
+    access: { kind: 'key-pair' },
     codec: zstdCodec,
     gunzip: gunzipBounded,
     compileRegex: compileLinearRegex,

@@ -50,6 +50,20 @@ export const defaultHubSettings: HubSettings = {
   queryConcurrency: 16,
 };
 
+/** How agents prove which cluster they are of, and what an operator is told when a cluster is added. */
+export type ClusterAccess =
+  /** The hub issues key pairs and checks signatures itself. */
+  | { readonly kind: 'key-pair' }
+  /** AWS checks signatures; each cluster has a role in the hub's account, named prefix + cluster. */
+  | {
+      readonly kind: 'role';
+      readonly account: string;
+      readonly region: string;
+      readonly rolePrefix: string;
+      /** Where agents send to, without a slash at the end. */
+      readonly ingestUrl: string;
+    };
+
 /** Everything a use case works on. A host builds one and passes it to every call. */
 export interface Hub {
   readonly objects: ObjectStore;
@@ -57,6 +71,7 @@ export interface Hub {
   readonly queue: BatchQueue;
   readonly registry: Registry;
   readonly leases: LeaseStore;
+  readonly access: ClusterAccess;
   readonly codec: Codec;
   /** Inflates gzip to at most `maxBytes`. @throws MalformedInputError, RejectedError('too-large') */
   readonly gunzip: (bytes: Uint8Array, maxBytes: number) => Uint8Array;

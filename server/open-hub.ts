@@ -21,6 +21,7 @@ export function openHub(
   const { objects, catalog, queue, registry, leases } = storage;
   return {
     ...{ objects, catalog, queue, registry, leases },
+    access: { kind: 'key-pair' },
     codec: zstdCodec,
     gunzip,
     compileRegex: compileLinearRegex,

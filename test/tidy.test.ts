@@ -72,6 +72,24 @@ const IMPORT_TABLE: readonly ImportRule[] = [
     files: /^(core\/|storage\/[^/]+$|pipeline\/|api\/)/,
     packages: /^(node:|@bufbuild\/protobuf|@connectrpc\/)/,
   },
+  { from: /^functions\/environment\.ts$/, files: NONE, packages: NONE },
+  { from: /^functions\/build\.ts$/, files: NONE, packages: /^(node:|esbuild$)/ },
+  {
+    from: /^functions\//,
+    files: /^(core|storage|pipeline|api|functions)\/|^package\.json$/,
+    packages: /^(node:|@middy\/|@aws-lambda-powertools\/|aws-jwt-verify$)/,
+  },
+  // Infrastructure names handlers by path; it shares with them only the names that both must spell alike.
+  {
+    from: /^lib\//,
+    files: /^(lib\/|functions\/environment\.ts$|storage\/names\.ts$|storage\/aws\/names\.ts$)/,
+    packages: /^(node:|aws-cdk-lib(\/|$)|constructs$|cdk-nag$|zod$)/,
+  },
+  {
+    from: /^bin\//,
+    files: /^(lib\/|functions\/build\.ts$|web\/vite\.config\.ts$)/,
+    packages: /^(node:|aws-cdk-lib(\/|$)|cdk-nag$|vite$)/,
+  },
   {
     from: /^server\//,
     files:
@@ -81,7 +99,7 @@ const IMPORT_TABLE: readonly ImportRule[] = [
   {
     from: /^agent\//,
     files: /^(core\/|agent\/|storage\/(zstd-codec|gzip)\.ts$)|^package\.json$/,
-    packages: /^(node:|@smithy\/|@aws-crypto\/)/,
+    packages: /^(node:|@smithy\/|@aws-crypto\/|@aws-sdk\/credential-providers$)/,
   },
   { from: /^cli\/cinderblock\.mjs$/, files: NONE, packages: NODE },
   { from: /^cli\//, files: /^(core|storage|pipeline|api|server|agent|cli)\//, packages: NODE },
@@ -89,7 +107,7 @@ const IMPORT_TABLE: readonly ImportRule[] = [
   {
     from: /^web\//,
     files: /^(web\/|core\/(flamegraph|query|labels|profile)\/|core\/errors\.ts$)/,
-    packages: /^(preact|@preact\/signals)(\/|$)/,
+    packages: /^(preact|@preact\/signals|oauth4webapi)(\/|$)/,
   },
 ];
 
@@ -144,6 +162,10 @@ const ENTRIES = [
   'web/vite.config.ts',
   // Opened by hosts on AWS, and by the contract suites.
   'storage/aws/open-aws-storage.ts',
+  // Bundled by name, and started by the CDK.
+  ...['ingest', 'processor', 'query', 'admin', 'authorizer'].map((name) => `functions/${name}.ts`),
+  'bin/cinderblock.ts',
+  'bin/spoke.ts',
 ];
 
 test('no product file is dead', () => {
@@ -162,7 +184,7 @@ test('no product file is dead', () => {
 
 test('files are named in kebab case, by what they are about', () => {
   const name =
-    /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|fuzz|bench|contract|walk|browser|clients|corpus|standins|config|module))?\.(ts|tsx|mjs|js|css|html)$/;
+    /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|fuzz|bench|contract|walk|browser|clients|corpus|standins|deploy|config|module))?\.(ts|tsx|mjs|js|css|html)$/;
   const findings = files
     .filter(
       (path) =>
@@ -287,7 +309,9 @@ test('every package that is imported is declared, and every declared one is used
   );
   const undeclared = packages
     .filter(({ from, specifier }) => {
-      const runs = isProduct(from) && from !== 'web/vite.config.ts' && !from.startsWith('server/build-web');
+      // Infrastructure and builds run where the product is made, not where it runs.
+      const builds = /^(lib\/|bin\/|functions\/build\.ts$|web\/vite\.config\.ts$|server\/build-web)/;
+      const runs = isProduct(from) && !builds.test(from);
       return !(nameOf(specifier) in dependencies) && (runs || !(nameOf(specifier) in devDependencies));
     })
     .map(({ from, line, specifier }) => `${from}:${line} imports ${specifier}`);

@@ -33,6 +33,7 @@ export async function openHub(t: TestContext, folder?: string): Promise<TestHub>
   });
   const hub: TestHub = {
     ...storage,
+    access: { kind: 'key-pair' },
     codec: zstdCodec,
     gunzip: gunzipBounded,
     compileRegex: compileLinearRegex,

@@ -138,6 +138,7 @@ async function openFresh(endpoint: string): Promise<AwsStorage> {
 function hubOn(storage: AwsStorage): Hub {
   return {
     ...storage,
+    access: { kind: 'key-pair' },
     codec: zstdCodec,
     gunzip: gunzipBounded,
     compileRegex: compileLinearRegex,

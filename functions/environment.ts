@@ -1,0 +1,40 @@
+// What the functions are told by the infrastructure, and nothing else: lib/ sets these, functions/ read them. Free of any
+// SDK, so that both sides import it.
+
+/** Every function that opens the hub. */
+export interface HubEnvironment {
+  /** Bucket of blocks, waiting batches and quarantine. */
+  CINDERBLOCK_BUCKET: string;
+  CINDERBLOCK_TABLE: string;
+  CINDERBLOCK_QUEUE_URL: string;
+  CINDERBLOCK_DEAD_LETTER_URL: string;
+  /** maxReceiveCount of the queue's redrive policy. */
+  CINDERBLOCK_MAX_RECEIVES: string;
+  CINDERBLOCK_TENANT: string;
+  /** Dimension of the metrics. */
+  CINDERBLOCK_STAGE: string;
+  /** What the names of cluster roles begin with; the cluster's id is the rest. */
+  CINDERBLOCK_CLUSTER_ROLE_PREFIX: string;
+}
+
+/** Functions that tell operators how a cluster gets in. */
+export interface AdminEnvironment extends HubEnvironment {
+  /** Of the ingest API, without a slash at the end. */
+  CINDERBLOCK_INGEST_URL: string;
+  /** Account of the hub, where the cluster roles are. */
+  CINDERBLOCK_ACCOUNT: string;
+}
+
+/** The function that lets people and tools in. */
+export interface AuthorizerEnvironment {
+  CINDERBLOCK_TABLE: string;
+  CINDERBLOCK_STAGE: string;
+  /** Issuer of the tokens of people, as in their `iss` claim. */
+  CINDERBLOCK_OIDC_ISSUER: string;
+  /** The page's client id: `aud` of the tokens, or `client_id` of Cognito's access tokens. */
+  CINDERBLOCK_OIDC_CLIENT_ID: string;
+  /** Claim that lists a person's groups. */
+  CINDERBLOCK_OIDC_GROUPS_CLAIM: string;
+  /** Members may administer clusters and tokens. */
+  CINDERBLOCK_ADMIN_GROUP: string;
+}

@@ -4,7 +4,8 @@
 // Every method throws RejectedError('invalid') for empty names, or numbers that are not finite, and RetryableError when
 // the storage below does not answer.
 
-export type ClusterStatus = 'active' | 'disabled';
+/** A removed cluster keeps its name and its profiles, and has no access. It may be added again, with fresh access. */
+export type ClusterStatus = 'active' | 'disabled' | 'removed';
 
 export interface Cluster {
   /** Stands in object keys and routes: A-Z a-z 0-9 . _ = - */
@@ -12,6 +13,11 @@ export interface Cluster {
   displayName: string;
   status: ClusterStatus;
   createdAt: number;
+  /**
+   * Where access is by roles: what the cluster's account shows to become the hub's role (`sts:ExternalId`), newest first;
+   * more than one while they are rotated.
+   */
+  externalIds?: string[];
 }
 
 /**
@@ -24,6 +30,7 @@ export interface Credential {
   secret: string;
   cluster: string;
   createdAt: number;
+  /** Good until then. It may lie in the future, so that agents have time to change keys: compare it with `isRevoked`. */
   revokedAt?: number;
 }
 
@@ -34,7 +41,13 @@ export interface ApiToken {
   name: string;
   scopes: string[];
   createdAt: number;
+  /** Good until then. It may lie in the future: compare it with `isRevoked`. */
   revokedAt?: number;
+}
+
+/** Whether a credential or a token is good no more at `now`. */
+export function isRevoked({ revokedAt }: { revokedAt?: number }, now: number): boolean {
+  return revokedAt !== undefined && revokedAt <= now;
 }
 
 export interface IdentityRegistry {
@@ -45,6 +58,8 @@ export interface IdentityRegistry {
   listClusters(): Promise<Cluster[]>;
   /** @throws RejectedError 'not-found' when there is no such cluster. */
   setClusterStatus(cluster: string, status: ClusterStatus): Promise<void>;
+  /** Writes the whole record over one whose status is `was`, in one step; false, and nothing changes, when there is none. */
+  replaceCluster(cluster: Cluster, was: ClusterStatus): Promise<boolean>;
 
   /** @throws RejectedError 'not-found' when there is no such cluster; 'invalid' when the access key id is taken. */
   addCredential(credential: Credential): Promise<void>;
@@ -52,16 +67,16 @@ export interface IdentityRegistry {
   findCredential(accessKeyId: string): Promise<Credential | undefined>;
   /** Of one cluster, by creation, without the secrets. */
   listCredentials(cluster: string): Promise<Omit<Credential, 'secret'>[]>;
-  /** False when there is none or it is revoked already; the first time of revocation stays. */
+  /** Revokes it at `at`, which may lie in the future. False when there is none or it is revoked by then: no key lives longer. */
   revokeCredential(accessKeyId: string, at: number): Promise<boolean>;
 
   /** @throws RejectedError 'invalid' when the hash is taken. */
   addApiToken(token: ApiToken): Promise<void>;
-  /** Also a revoked one: who lets a caller in looks at `revokedAt` and `scopes`. */
+  /** Also a revoked one: who lets a caller in looks at `isRevoked` and `scopes`. */
   findApiToken(tokenHash: string): Promise<ApiToken | undefined>;
   /** All, by creation. */
   listApiTokens(): Promise<ApiToken[]>;
-  /** False when there is none or it is revoked already. */
+  /** As revokeCredential. */
   revokeApiToken(tokenHash: string, at: number): Promise<boolean>;
 }
 

@@ -26,14 +26,18 @@ export function dynamodbIdentities(table: DynamoTable): IdentityRegistry {
   return { ...clusters(table), ...credentials(table), ...apiTokens(table) };
 }
 
-type Clusters = Pick<IdentityRegistry, 'createCluster' | 'getCluster' | 'listClusters' | 'setClusterStatus'>;
+type Clusters = Pick<
+  IdentityRegistry,
+  'createCluster' | 'getCluster' | 'listClusters' | 'setClusterStatus' | 'replaceCluster'
+>;
 function clusters(table: DynamoTable): Clusters {
   return {
-    async createCluster({ cluster, displayName, status, createdAt }) {
+    async createCluster(row) {
+      const { cluster } = row;
       if (!isKeySegment(cluster))
         refuse(`cluster ${JSON.stringify(cluster)} is not made of A-Z a-z 0-9 . _ = -`);
       const nonce = newNonce();
-      const outcome = await table.put(clusterKey(cluster), { displayName, status, createdAt, nonce }, ABSENT);
+      const outcome = await table.put(clusterKey(cluster), { ...clusterFields(row), nonce }, ABSENT);
       return outcome.done || isOwn(outcome.old, nonce) ? 'created' : 'exists';
     },
     async getCluster(cluster) {
@@ -54,6 +58,17 @@ function clusters(table: DynamoTable): Clusters {
         values: { status },
       });
       if (!outcome.done) refuseUnknown(cluster);
+    },
+    async replaceCluster(row, was) {
+      if (row.cluster === '') return false;
+      const nonce = newNonce();
+      const outcome = await table.put(
+        clusterKey(row.cluster),
+        { ...clusterFields(row), nonce },
+        { condition: '#status = :was', values: { was } },
+      );
+      // What stands in the way may be this very write, whose answer was lost.
+      return outcome.done || isOwn(outcome.old, nonce);
     },
   };
 }
@@ -145,7 +160,7 @@ async function revoke(
   if (name === '') return false;
   const outcome = await table.update(keyOf(name), {
     update: 'SET #revokedAt = :at',
-    condition: 'attribute_exists(pk) AND attribute_not_exists(#revokedAt)',
+    condition: 'attribute_exists(pk) AND (attribute_not_exists(#revokedAt) OR #revokedAt > :at)',
     values: { at },
   });
   return outcome.done;
@@ -163,12 +178,18 @@ function refuseUnknown(cluster: string): never {
   throw new RejectedError('not-found', `there is no cluster ${JSON.stringify(cluster)}`);
 }
 
+function clusterFields({ displayName, status, createdAt, externalIds }: Cluster) {
+  return { displayName, status, createdAt, externalIds: externalIds && JSON.stringify(externalIds) };
+}
+
 function toCluster(item: Item): Cluster {
+  const externalIds = text(item, 'externalIds');
   return {
     cluster: text(item, 'sk'),
     displayName: text(item, 'displayName'),
     status: text(item, 'status') as ClusterStatus,
     createdAt: number(item, 'createdAt'),
+    ...(externalIds === '' ? {} : { externalIds: JSON.parse(externalIds) }),
   };
 }
 

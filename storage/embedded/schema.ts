@@ -135,4 +135,29 @@ export const SCHEMA_STEPS: readonly string[] = [
     expires_at INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- Clusters may be removed, and have external ids. SQLite cannot change a CHECK, so the table is built anew, and with it
+  -- the one that refers to it.
+  CREATE TABLE clusters_2 (
+    cluster TEXT PRIMARY KEY,
+    display_name TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('active', 'disabled', 'removed')),
+    created_at INTEGER NOT NULL,
+    external_ids TEXT
+  ) STRICT;
+  INSERT INTO clusters_2 SELECT cluster, display_name, status, created_at, NULL FROM clusters;
+  CREATE TABLE credentials_2 (
+    access_key_id TEXT PRIMARY KEY,
+    secret TEXT NOT NULL,
+    cluster TEXT NOT NULL REFERENCES clusters_2 (cluster),
+    created_at INTEGER NOT NULL,
+    revoked_at INTEGER
+  ) STRICT;
+  INSERT INTO credentials_2 SELECT access_key_id, secret, cluster, created_at, revoked_at FROM credentials;
+  DROP TABLE credentials;
+  DROP TABLE clusters;
+  ALTER TABLE clusters_2 RENAME TO clusters;
+  ALTER TABLE credentials_2 RENAME TO credentials;
+  CREATE INDEX credentials_by_cluster ON credentials (cluster, created_at);
+  `,
 ];

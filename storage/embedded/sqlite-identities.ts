@@ -12,16 +12,18 @@ export function sqliteIdentities(database: SqliteDatabase): IdentityRegistry {
 
 function clusters(database: SqliteDatabase) {
   const insert = database.prepare(
-    'INSERT OR IGNORE INTO clusters VALUES (:cluster, :displayName, :status, :createdAt)',
+    'INSERT OR IGNORE INTO clusters VALUES (:cluster, :displayName, :status, :createdAt, :externalIds)',
   );
   const get = database.prepare('SELECT * FROM clusters WHERE cluster = :cluster');
   const all = database.prepare('SELECT * FROM clusters ORDER BY cluster');
   const setStatus = database.prepare('UPDATE clusters SET status = :status WHERE cluster = :cluster');
+  const replace = database.prepare(`UPDATE clusters SET display_name = :displayName, status = :status,
+    created_at = :createdAt, external_ids = :externalIds WHERE cluster = :cluster AND status = :was`);
   return {
     async createCluster(row: Cluster): Promise<'created' | 'exists'> {
       if (!isKeySegment(row.cluster))
         refuse(`cluster ${JSON.stringify(row.cluster)} is not made of A-Z a-z 0-9 . _ = -`);
-      return database.write(() => (insert.run({ ...row }).changes === 1 ? 'created' : 'exists'));
+      return database.write(() => (insert.run(clusterFields(row)).changes === 1 ? 'created' : 'exists'));
     },
     async getCluster(cluster: string) {
       return database.read(() => {
@@ -37,6 +39,9 @@ function clusters(database: SqliteDatabase) {
         if (setStatus.run({ cluster, status }).changes === 0) refuseUnknown(cluster);
       });
     },
+    async replaceCluster(row: Cluster, was: ClusterStatus) {
+      return database.write(() => replace.run({ ...clusterFields(row), was }).changes === 1);
+    },
   };
 }
 
@@ -51,7 +56,7 @@ function credentials(
   const list = database.prepare(`SELECT access_key_id, cluster, created_at, revoked_at FROM credentials
     WHERE cluster = :cluster ORDER BY created_at, access_key_id`);
   const revoke = database.prepare(
-    'UPDATE credentials SET revoked_at = :at WHERE access_key_id = :accessKeyId AND revoked_at IS NULL',
+    'UPDATE credentials SET revoked_at = :at WHERE access_key_id = :accessKeyId AND ifnull(revoked_at > :at, true)',
   );
   return {
     async addCredential(credential) {
@@ -87,7 +92,7 @@ function apiTokens(
   const find = database.prepare('SELECT * FROM api_tokens WHERE token_hash = :tokenHash');
   const all = database.prepare('SELECT * FROM api_tokens ORDER BY created_at, token_hash');
   const revoke = database.prepare(
-    'UPDATE api_tokens SET revoked_at = :at WHERE token_hash = :tokenHash AND revoked_at IS NULL',
+    'UPDATE api_tokens SET revoked_at = :at WHERE token_hash = :tokenHash AND ifnull(revoked_at > :at, true)',
   );
   return {
     async addApiToken(token) {
@@ -120,12 +125,17 @@ function refuseUnknown(cluster: string): never {
   throw new RejectedError('not-found', `there is no cluster ${JSON.stringify(cluster)}`);
 }
 
+function clusterFields({ externalIds, ...row }: Cluster) {
+  return { ...row, externalIds: externalIds === undefined ? null : JSON.stringify(externalIds) };
+}
+
 function toCluster(fields: Fields): Cluster {
   return {
     cluster: String(fields.cluster),
     displayName: String(fields.display_name),
     status: fields.status as ClusterStatus,
     createdAt: Number(fields.created_at),
+    ...(fields.external_ids === null ? {} : { externalIds: JSON.parse(String(fields.external_ids)) }),
   };
 }
 

@@ -55,9 +55,28 @@ export function registryContract(name: string, make: MakeAdapter<Registry>): voi
       ['dev', 'prod'],
     );
     await assertRejected(port.setClusterStatus('nope', 'active'), 'not-found');
+    assert.equal(await other.replaceCluster({ cluster: 'nope', ...active }, 'active'), false);
     for (const cluster of ['', 'a/b', '..', 'a b']) {
       await assertRejected(port.createCluster({ cluster, ...active }), 'invalid');
     }
+  });
+
+  it('removes a cluster and takes it up again once, with its external ids', async ({ port, another }) => {
+    const first = { cluster: 'prod', ...active, externalIds: ['id-1'] };
+    assert.equal(await port.createCluster(first), 'created');
+    await port.setClusterStatus('prod', 'removed');
+    const other = await another();
+    assert.deepEqual(await other.getCluster('prod'), { ...first, status: 'removed' });
+    assert.equal(await port.createCluster(first), 'exists');
+    const again = { cluster: 'prod', displayName: 'Again', status: 'active', createdAt: 9 } as const;
+    const ids = ['id-2', 'id-1'];
+    const answers = await Promise.all(
+      [port, other, port].map((side) => side.replaceCluster({ ...again, externalIds: ids }, 'removed')),
+    );
+    assert.deepEqual(answers.sort(), [false, false, true]);
+    assert.deepEqual(await other.listClusters(), [{ ...again, externalIds: ids }]);
+    assert.equal(await other.replaceCluster(again, 'active'), true);
+    assert.deepEqual(await port.getCluster('prod'), again, 'what is absent in the new record is gone');
   });
 
   it('keeps credentials, and lists them without secrets', async ({ port }) => {
@@ -74,6 +93,18 @@ export function registryContract(name: string, make: MakeAdapter<Registry>): voi
     assert.equal(await port.revokeCredential('AK1', 50), true);
     assert.equal(await port.revokeCredential('AK1', 60), false);
     assert.equal(await port.revokeCredential('nope', 60), false);
+    assert.deepEqual(await port.findCredential('AK1'), { ...first, revokedAt: 50 });
+  });
+
+  it('brings a revocation forward, and never puts it off', async ({ port }) => {
+    await port.createCluster({ cluster: 'prod', ...active });
+    const first = { accessKeyId: 'AK1', secret: 's', cluster: 'prod', createdAt: 1 };
+    await port.addCredential(first);
+    await port.addCredential({ ...first, accessKeyId: 'AK0', createdAt: 2 });
+    assert.equal(await port.revokeCredential('AK1', 4e12), true);
+    assert.equal(await port.revokeCredential('AK1', 5e12), false);
+    assert.equal(await port.revokeCredential('AK1', 4e12), false);
+    assert.equal(await port.revokeCredential('AK1', 50), true);
     assert.deepEqual(await port.findCredential('AK1'), { ...first, revokedAt: 50 });
     assert.deepEqual(await port.listCredentials('prod'), [
       { accessKeyId: 'AK1', cluster: 'prod', createdAt: 1, revokedAt: 50 },
@@ -92,11 +123,13 @@ export function registryContract(name: string, make: MakeAdapter<Registry>): voi
     assert.equal(await port.findApiToken('ab13'), undefined);
     assert.equal(await port.revokeApiToken('ab12', 9), true);
     assert.equal(await port.revokeApiToken('ab12', 10), false);
+    assert.equal(await port.revokeApiToken('aa', 90), true);
+    assert.equal(await port.revokeApiToken('aa', 80), true);
     assert.deepEqual(
       (await port.listApiTokens()).map(({ name, revokedAt }) => [name, revokedAt]),
       [
         ['grafana', 9],
-        ['ci', undefined],
+        ['ci', 80],
       ],
     );
   });

@@ -130,3 +130,27 @@ test('a file that is no database is refused, and not touched', () =>
     assert.throws(() => openSqliteDatabase(file), /not a database/);
     assert.equal((await stat(file)).size, 5000);
   }));
+
+test('a database of the first version opens, and keeps its clusters and keys', () =>
+  withFile(async (file) => {
+    const old = new DatabaseSync(file);
+    old.exec(`${SCHEMA_STEPS[0]}
+      INSERT INTO clusters VALUES ('prod', 'Production', 'disabled', 5), ('dev', '', 'active', 6);
+      INSERT INTO credentials VALUES ('AK1', 's', 'prod', 7, NULL), ('AK2', 't', 'dev', 8, 9);
+      PRAGMA user_version = 1`);
+    old.close();
+    const database = openSqliteDatabase(file);
+    const registry = sqliteRegistry(database);
+    assert.deepEqual(await registry.listClusters(), [
+      { cluster: 'dev', displayName: '', status: 'active', createdAt: 6 },
+      { cluster: 'prod', displayName: 'Production', status: 'disabled', createdAt: 5 },
+    ]);
+    const key = { accessKeyId: 'AK1', secret: 's', cluster: 'prod', createdAt: 7 };
+    assert.deepEqual(await registry.findCredential('AK1'), key);
+    assert.equal((await registry.findCredential('AK2'))?.revokedAt, 9);
+    await registry.setClusterStatus('prod', 'removed');
+    await registry.addCredential({ ...key, accessKeyId: 'AK3' });
+    assert.throws(() => database.prepare("DELETE FROM clusters WHERE cluster = 'prod'").run(), /FOREIGN KEY/);
+    assert.deepEqual(database.prepare('PRAGMA foreign_key_check').all(), []);
+    await database.close();
+  }));

@@ -1,25 +1,17 @@
-import { createConnectRouter, createContextValues, type Interceptor } from '@connectrpc/connect';
+import {
+  type ConnectRouter,
+  createConnectRouter,
+  createContextValues,
+  type Interceptor,
+} from '@connectrpc/connect';
 import type { Compression, UniversalHandler, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { MalformedInputError } from '../core/errors.ts';
-import type { Hub } from '../pipeline/hub.ts';
 import type { Permission } from './access/identity.ts';
 import { callKey } from './connect-call.ts';
-import { errorResponse, failureOf, HttpError, toConnectError } from './error-response.ts';
-import { FeatureFlagsService } from './gen/capabilities/v1/feature_flags_pb.js';
-import { QueryService } from './gen/cinderblock/v1/query_pb.js';
-import { PusherService } from './gen/push/v1/push_pb.js';
-import { QuerierService } from './gen/querier/v1/querier_pb.js';
-import { SettingsService } from './gen/settings/v1/settings_pb.js';
-import { VCSService } from './gen/vcs/v1/vcs_pb.js';
-import { Version } from './gen/version/v1/version_pb.js';
+import { errorResponse, failureOf, HttpError, logBug, toConnectError } from './error-response.ts';
 import { gunzip, gzip } from './gunzip.ts';
-import { pushService } from './ingest/push-service.ts';
-import { querierService } from './query/querier-service.ts';
-import { queryService } from './query/query-service.ts';
-import { featureFlagsService, settingsService, versionService } from './query/side-services.ts';
+import type { SizeLimit } from './read-body.ts';
 import { bodyOf, type Call, type Route } from './route.ts';
-
-const QUERY_BYTES_MAX = { name: 'queryBytesMax', value: 1024 * 1024 };
 
 const compressionGzip: Compression = {
   name: 'gzip',
@@ -44,39 +36,26 @@ const mapErrors: Interceptor = (next) => async (request) => {
   }
 };
 
-/** A route per RPC: Connect and gRPC-web, protobuf and JSON, on the same path. gRPC proper needs HTTP/2 trailers. */
-export function connectRoutes(hub: Hub): Route[] {
-  return [...pushHandlers(hub), ...queryHandlers()];
-}
-
-function pushHandlers(hub: Hub): Route[] {
-  const limit = { name: 'pprofBytesMax', value: hub.settings.pprofBytesMax };
-  const router = createConnectRouter(optionsFor(limit.value)).service(PusherService, pushService);
-  return router.handlers.map((handler) => toRoute(handler, 'ingest', limit));
-}
-
-function queryHandlers(): Route[] {
-  // Fields of our own service are always there, zero or not; others get the sparse JSON that their clients know.
-  const wholeJson = { jsonOptions: { alwaysEmitImplicit: true } };
-  const router = createConnectRouter(optionsFor(QUERY_BYTES_MAX.value))
-    .service(QuerierService, querierService)
-    .service(QueryService, queryService, wholeJson)
-    .service(FeatureFlagsService, featureFlagsService)
-    .service(SettingsService, settingsService)
-    .service(Version, versionService)
-    .service(VCSService, {});
-  return router.handlers.map((handler) => toRoute(handler, 'query', QUERY_BYTES_MAX));
+/**
+ * A route per RPC of some services: Connect and gRPC-web, protobuf and JSON, on the same path. gRPC proper needs HTTP/2
+ * trailers.
+ * @param register names the services to the router
+ */
+export function connectRoutes(
+  permission: Permission,
+  limit: SizeLimit,
+  register: (router: ConnectRouter) => void,
+): Route[] {
+  const router = createConnectRouter(optionsFor(limit.value));
+  register(router);
+  return router.handlers.map((handler) => toRoute(handler, permission, limit));
 }
 
 function optionsFor(readMaxBytes: number) {
   return { grpc: false, acceptCompression: [compressionGzip], readMaxBytes, interceptors: [mapErrors] };
 }
 
-function toRoute(
-  handler: UniversalHandler,
-  permission: Permission,
-  limit: { name: string; value: number },
-): Route {
+function toRoute(handler: UniversalHandler, permission: Permission, limit: SizeLimit): Route {
   return {
     method: 'POST',
     path: handler.requestPath,
@@ -130,11 +109,4 @@ function refuseUnparsed(answer: Buffer): void {
 
 function isConnectError(error: unknown): boolean {
   return error instanceof Error && error.name === 'ConnectError';
-}
-
-/** The stack of a bug is for the operator, never for the caller. */
-export function logBug(hub: Hub, path: string, error: unknown): void {
-  const stack = error instanceof Error ? error.stack : String(error);
-  hub.telemetry.log('error', `${path} failed: ${stack}`, { path });
-  hub.telemetry.count('api_internal_errors_total', 1, { path });
 }

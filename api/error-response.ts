@@ -1,5 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { CorruptBlockError, MalformedInputError, RejectedError, RetryableError } from '../core/errors.ts';
+import type { Hub } from '../pipeline/hub.ts';
 
 /** Says no with a status of its own, where none of the kinds in core/errors.ts fits: no such route, wrong media type. */
 export class HttpError extends Error {
@@ -92,4 +93,11 @@ function failure(
 
 function retryAfter(seconds = DEFAULT_RETRY_SECONDS): Record<string, string> {
   return { 'retry-after': String(Math.max(1, Math.ceil(seconds))) };
+}
+
+/** The stack of a bug is for the operator, never for the caller. */
+export function logBug(hub: Hub, path: string, error: unknown): void {
+  const stack = error instanceof Error ? error.stack : String(error);
+  hub.telemetry.log('error', `${path} failed: ${stack}`, { path });
+  hub.telemetry.count('api_internal_errors_total', 1, { path });
 }

@@ -1,19 +1,9 @@
 import type { Hub } from '../pipeline/hub.ts';
 import { type Identity, requirePermission } from './access/identity.ts';
-import { agentRoutes } from './agents/agent-routes.ts';
-import { connectRoutes, logBug } from './connect-routes.ts';
-import { errorResponse, failureOf, HttpError } from './error-response.ts';
-import { healthRoutes } from './health-routes.ts';
-import { ingestRoutes } from './ingest/ingest-route.ts';
-import { otlpRoutes } from './ingest/otlp-route.ts';
-import { exportRoutes } from './query/export-route.ts';
-import { renderRoutes } from './query/render-route.ts';
-import { treeRoutes } from './query/tree-route.ts';
+import { errorResponse, failureOf, HttpError, logBug } from './error-response.ts';
 import type { Route } from './route.ts';
 
 export interface ApiOptions {
-  /** Of the product, for health and build info. */
-  version: string;
   /** Under which path the API lives, such as `/profiles`; it also answers without it. Default none. */
   pathPrefix?: string;
 }
@@ -30,18 +20,8 @@ export interface ApiContext {
   identify(request: Request): Promise<Identity>;
 }
 
-/** All routes over one hub. Hosts bring the request, who sent it, and a way to send the response. */
-export function createApi(hub: Hub, options: ApiOptions): Api {
-  const routes = [
-    ...healthRoutes(options.version),
-    ...agentRoutes,
-    ...ingestRoutes,
-    ...otlpRoutes,
-    ...treeRoutes,
-    ...exportRoutes,
-    ...renderRoutes,
-    ...connectRoutes(hub),
-  ];
+/** Some routes over one hub. Hosts bring the request, who sent it, and a way to send the response. */
+export function createApi(hub: Hub, routes: readonly Route[], options: ApiOptions = {}): Api {
   const table = new RouteTable(routes);
   const prefix = (options.pathPrefix ?? '').replace(/\/+$/, '');
 

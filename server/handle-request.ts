@@ -1,5 +1,6 @@
 import { type Access, hashToken, identify } from '../api/access/identify.ts';
 import { ALL_SCOPES, requirePermission } from '../api/access/identity.ts';
+import { allRoutes } from '../api/all-routes.ts';
 import { errorResponse, failureOf } from '../api/error-response.ts';
 import { createApi, withoutPrefix } from '../api/router.ts';
 import type { Hub } from '../pipeline/hub.ts';
@@ -24,7 +25,7 @@ export interface HandlerOptions {
 /** The API, the metrics and the page behind one door, which only our own pages and tools may pass. */
 export function createHandler(hub: Hub, options: HandlerOptions): Handler {
   const { host, pathPrefix, token, telemetry, respondWeb } = options;
-  const api = createApi(hub, { version: PRODUCT_VERSION, pathPrefix });
+  const api = createApi(hub, allRoutes(hub, PRODUCT_VERSION), { pathPrefix });
   const access: Access = { registry: hub.registry, clock: () => hub.clock(), open: token === undefined };
   if (token !== undefined) access.hostToken = hostToken(token);
   const guardsNames = token === undefined && !options.anyHostName && isLoopback(host);

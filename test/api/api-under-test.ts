@@ -1,5 +1,6 @@
 import type { TestContext } from 'node:test';
 import { identify } from '../../api/access/identify.ts';
+import { allRoutes } from '../../api/all-routes.ts';
 import { gunzip } from '../../api/gunzip.ts';
 import { createApi } from '../../api/router.ts';
 import type { Hub, HubSettings } from '../../pipeline/hub.ts';
@@ -38,7 +39,7 @@ export async function openApi(t: TestContext, options: ApiTestOptions = {}): Pro
   const control = await openHub(t);
   const hub: Hub = { ...control, gunzip, settings: { ...control.settings, ...options.settings } };
   await hub.registry.createCluster({ cluster: 'local', displayName: '', status: 'active', createdAt: NOW });
-  const api = createApi(hub, { version: '1.2.3', pathPrefix: options.pathPrefix });
+  const api = createApi(hub, allRoutes(hub, '1.2.3'), { pathPrefix: options.pathPrefix });
   const access = { registry: hub.registry, clock: hub.clock, open: options.open ?? true };
 
   const send = (path: string, init: RequestInit = {}) =>

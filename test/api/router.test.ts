@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { allRoutes } from '../../api/all-routes.ts';
 import { createApi } from '../../api/router.ts';
 import { CorruptBlockError, RejectedError, RetryableError } from '../../core/errors.ts';
 import { type Json, openApi } from './api-under-test.ts';
@@ -44,7 +45,7 @@ test('every error has one shape, on every route', async (t) => {
 
 test('everything answers below a prefix, and without it', async (t) => {
   const { hub } = await openApi(t);
-  const api = createApi(hub, { version: '1', pathPrefix: '/profiles/' });
+  const api = createApi(hub, allRoutes(hub, '1'), { pathPrefix: '/profiles/' });
   const context = { identify: async () => ({ kind: 'open' }) as const };
   const status = async (path: string) => (await api.handle(new Request(`http://x${path}`), context)).status;
   assert.equal(await status('/profiles/healthz'), 200);

@@ -3,8 +3,7 @@ import { BlockReader, bytesSource } from '../core/block/block-reader.ts';
 import type { DatasetEntry } from '../core/block/directory.ts';
 import { CorruptBlockError, limitExceeded, MalformedInputError, RejectedError } from '../core/errors.ts';
 import { CLUSTER, labelValue, SERVICE_NAME } from '../core/labels/labels.ts';
-import { MAX_INLINE_BYTES } from '../storage/batch-queue.ts';
-import { inboxKey } from '../storage/names.ts';
+import { sendBatch } from './batch-payload.ts';
 import type { Hub } from './hub.ts';
 
 /**
@@ -31,7 +30,7 @@ export async function acceptBatch(
   bytes: Uint8Array,
 ): Promise<{ batchId: string; duplicate: boolean }> {
   const batchId = batchIdOf(origin);
-  await sendToQueue(hub, origin.cluster, batchId, bytes);
+  await sendBatch(hub, origin.cluster, batchId, bytes);
   // After the queue: a batch in the ledger is a batch that is durable. A crash in between makes the sender send it
   // again, and merge drops the second copy.
   const outcome = await hub.registry.recordBatch({
@@ -52,16 +51,6 @@ export async function acceptBatch(
   hub.telemetry.count('ingest_bytes_total', bytes.length, labels);
   if (outcome === 'recorded') hub.telemetry.count('ingest_samples_total', origin.kept, labels);
   return { batchId, duplicate: outcome !== 'recorded' };
-}
-
-async function sendToQueue(hub: Hub, cluster: string, batchId: string, bytes: Uint8Array): Promise<void> {
-  const head = { batchId, tenant: hub.tenant, cluster, receivedAt: hub.clock() };
-  if (bytes.length <= MAX_INLINE_BYTES) return hub.queue.send({ ...head, payload: bytes });
-  // The key holds a checksum: another content under the same batch id must not hide behind the first.
-  const checksum = hub.codec.crc32(bytes).toString(16).padStart(8, '0');
-  const objectKey = inboxKey(hub.tenant, cluster, `${batchId.replaceAll('/', '=')}=${checksum}`);
-  await hub.objects.put(objectKey, bytes);
-  return hub.queue.send({ ...head, objectKey });
 }
 
 /** Reads every section of the batch, so that what is acknowledged can be merged later without surprises. */

@@ -7,7 +7,9 @@ import { RetryableError } from '../core/errors.ts';
 import type { ReceivedBatch } from '../storage/batch-queue.ts';
 import type { BlockRow } from '../storage/block-catalog.ts';
 import { blockKey } from '../storage/names.ts';
+import { deletePayload, payloadOf } from './batch-payload.ts';
 import type { Hub } from './hub.ts';
+import { quarantineBatch } from './quarantine.ts';
 
 /** What one round of processing did. */
 export interface ProcessReport {
@@ -15,6 +17,8 @@ export interface ProcessReport {
   blocks: number;
   samples: number;
   duplicateSamples: number;
+  /** Batches set aside because they can never be stored. */
+  quarantined: number;
 }
 
 /** Batches of one hour become one block, so that late data does not stretch the time range of fresh blocks. */
@@ -23,13 +27,15 @@ const GROUP_MS = 3_600_000;
 /**
  * Takes batches off the queue and merges them into level-0 blocks. A batch leaves the queue only after the block that
  * holds it is in the catalog; whatever fails before that is delivered again, and rows that were stored twice are
- * dropped by merge and by queries. A batch that cannot be merged stays, is delivered again, and ends as a dead letter.
+ * dropped by merge and by queries. A batch that can never be stored goes to quarantine; one that cannot be read just
+ * now stays, is delivered again, and ends as a dead letter.
+ * @throws RetryableError when storage fails; what was acknowledged before that is stored
  */
 export async function processBatches(hub: Hub): Promise<ProcessReport> {
   const { processBatchesMax, processVisibilityMs } = hub.settings;
-  const report: ProcessReport = { batches: 0, blocks: 0, samples: 0, duplicateSamples: 0 };
+  const report: ProcessReport = { batches: 0, blocks: 0, samples: 0, duplicateSamples: 0, quarantined: 0 };
   const received = await hub.queue.receive({ max: processBatchesMax, visibilityMs: processVisibilityMs });
-  const opened = await openBatches(hub, received);
+  const opened = await openBatches(hub, received, report);
   for (const group of groupBatches(opened, hub.settings.processBytesMax))
     await processGroup(hub, group, report);
   return report;
@@ -41,26 +47,58 @@ interface OpenedBatch {
   readonly size: number;
 }
 
-async function openBatches(hub: Hub, received: readonly ReceivedBatch[]): Promise<OpenedBatch[]> {
+async function openBatches(
+  hub: Hub,
+  received: readonly ReceivedBatch[],
+  report: ProcessReport,
+): Promise<OpenedBatch[]> {
   const opened: OpenedBatch[] = [];
   for (const one of received) {
     try {
-      const bytes = await payloadOf(hub, one);
-      const options = { blockId: one.message.batchId, rawBytesMax: hub.settings.batchSectionBytesMax };
-      const reader = await BlockReader.open(bytesSource(bytes), hub.codec, options);
-      opened.push({ received: one, reader, size: bytes.length });
+      const batch = await openBatch(hub, one);
+      if (batch === undefined) await acknowledgeAbsent(hub, one);
+      else opened.push(batch);
     } catch (error) {
-      reportPoison(hub, one, error);
+      if (error instanceof RetryableError) reportUnread(hub, one, error);
+      else await setAside(hub, one, error, report);
     }
   }
   return opened;
 }
 
-async function payloadOf(hub: Hub, { message }: ReceivedBatch): Promise<Uint8Array> {
-  if (message.payload !== undefined) return message.payload;
-  const bytes = await hub.objects.get(message.objectKey);
-  if (bytes === undefined) throw new RetryableError(`batch ${message.batchId}: its object is not there`);
-  return bytes;
+async function openBatch(hub: Hub, received: ReceivedBatch): Promise<OpenedBatch | undefined> {
+  const bytes = await payloadOf(hub, received.message);
+  if (bytes === undefined) return undefined;
+  const options = { blockId: received.message.batchId, rawBytesMax: hub.settings.batchSectionBytesMax };
+  const reader = await BlockReader.open(bytesSource(bytes), hub.codec, options);
+  return { received, reader, size: bytes.length };
+}
+
+/** See `payloadOf`: its rows are stored. */
+async function acknowledgeAbsent(hub: Hub, { message, receipt }: ReceivedBatch): Promise<void> {
+  await hub.queue.acknowledge([receipt]);
+  hub.telemetry.count('process_absent_batches_total', 1);
+  hub.telemetry.log('warn', `batch ${message.batchId} was dealt with before: its object is gone`);
+}
+
+/** The others go on without it, and it is delivered again. */
+function reportUnread(hub: Hub, { message, receiveCount }: ReceivedBatch, error: RetryableError): void {
+  const { batchId } = message;
+  hub.telemetry.count('process_unread_batches_total', 1);
+  hub.telemetry.log('warn', `batch ${batchId} cannot be read now: ${error.message}`, {
+    batchId,
+    receiveCount,
+  });
+}
+
+async function setAside(
+  hub: Hub,
+  received: ReceivedBatch,
+  error: unknown,
+  report: ProcessReport,
+): Promise<void> {
+  await quarantineBatch(hub, received, error);
+  report.quarantined++;
 }
 
 /** Same hour together, each group within the size limit; in order of batch id, so that the block does not depend on arrival. */
@@ -89,9 +127,11 @@ async function processGroup(hub: Hub, group: readonly OpenedBatch[], report: Pro
     await storeGroup(hub, group, report);
   } catch (error) {
     if (error instanceof RetryableError) throw error;
-    if (group.length === 1) return reportPoison(hub, group[0]!.received, error);
-    // One batch spoils the merge: store the others on their own.
-    for (const batch of group) await processGroup(hub, [batch], report);
+    if (group.length === 1) return setAside(hub, group[0]!.received, error, report);
+    // One batch spoils the merge: by halves it is found in few merges, and the others stay in few blocks.
+    const middle = Math.ceil(group.length / 2);
+    await processGroup(hub, group.slice(0, middle), report);
+    await processGroup(hub, group.slice(middle), report);
   }
 }
 
@@ -102,7 +142,7 @@ async function storeGroup(hub: Hub, group: readonly OpenedBatch[], report: Proce
     report.blocks++;
   }
   await hub.queue.acknowledge(group.map((batch) => batch.received.receipt));
-  await deletePointed(hub, group);
+  for (const { received } of group) await deletePayload(hub, received.message);
   report.batches += group.length;
   report.samples += samplesOf(merged.directory);
   report.duplicateSamples += merged.report.duplicateSamples;
@@ -157,22 +197,8 @@ export function blockRowOf(block: WrittenBlock & { batchIds: string[] }, created
   };
 }
 
-async function deletePointed(hub: Hub, group: readonly OpenedBatch[]): Promise<void> {
-  for (const { received } of group) {
-    if (received.message.objectKey !== undefined) await hub.objects.delete(received.message.objectKey);
-  }
-}
-
 function samplesOf(directory: Directory): number {
   let samples = 0;
   for (const dataset of directory.datasets) for (const type of dataset.types) samples += type.samples;
   return samples;
-}
-
-function reportPoison(hub: Hub, { message, receiveCount }: ReceivedBatch, error: unknown): void {
-  hub.telemetry.count('process_failed_batches_total', 1);
-  hub.telemetry.log('error', `batch ${message.batchId} cannot be stored: ${(error as Error).message}`, {
-    batchId: message.batchId,
-    receiveCount,
-  });
 }

@@ -9,6 +9,9 @@ export const BLOCKS = 'blocks';
 /** First segment of the key of every batch that was too large to travel inside the queue. */
 export const INBOX = 'inbox';
 
+/** First segment of the keys of batches that can never be stored. */
+export const QUARANTINE = 'quarantine';
+
 /** Highest compaction level that a key can hold. */
 export const MAX_LEVEL = 99;
 
@@ -22,6 +25,13 @@ export interface InboxName {
   tenant: string;
   cluster: string;
   batchId: string;
+}
+
+export interface QuarantineName {
+  tenant: string;
+  cluster: string;
+  /** Names one delivery of one batch. */
+  name: string;
 }
 
 /** `blocks/<tenant>/<level>/<blockId>.block`. @throws RejectedError 'invalid' when a part cannot stand in a key. */
@@ -71,6 +81,31 @@ export function parseInboxKey(key: string): InboxName | undefined {
   return rebuilt(key, { tenant, cluster, batchId }, (name) =>
     inboxKey(name.tenant, name.cluster, name.batchId),
   );
+}
+
+/**
+ * The two objects of a batch in quarantine: `quarantine/<tenant>/<cluster>/<name>.batch`, its bytes, and
+ * `….reason.json`, why it is there. @throws RejectedError 'invalid' when a part cannot stand in a key.
+ */
+export function quarantineKeys({ tenant, cluster, name }: QuarantineName): { batch: string; reason: string } {
+  checkPart('cluster', cluster);
+  checkPart('quarantined batch', name);
+  const stem = `${quarantinePrefix(tenant)}${cluster}/${name}`;
+  return { batch: checked(`${stem}.batch`), reason: checked(`${stem}.reason.json`) };
+}
+
+/** `quarantine/<tenant>/`: what the keys of a tenant's quarantined batches begin with. */
+export function quarantinePrefix(tenant: string): string {
+  checkPart('tenant', tenant);
+  return `${QUARANTINE}/${tenant}/`;
+}
+
+/** The parts of the key of a quarantined batch's bytes, or undefined when `quarantineKeys` would not have built it. */
+export function parseQuarantineKey(key: string): QuarantineName | undefined {
+  const match = /^quarantine\/([^/]+)\/([^/]+)\/([^/]+)\.batch$/.exec(key);
+  if (!match) return undefined;
+  const [, tenant, cluster, name] = match;
+  return rebuilt(key, { tenant, cluster, name }, (parts) => quarantineKeys(parts).batch);
 }
 
 function checkPart(what: string, part: string): void {

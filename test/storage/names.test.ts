@@ -8,6 +8,9 @@ import {
   inboxPrefix,
   parseBlockKey,
   parseInboxKey,
+  parseQuarantineKey,
+  quarantineKeys,
+  quarantinePrefix,
 } from '../../storage/names.ts';
 
 test('a block key names tenant, level and block', () => {
@@ -30,6 +33,18 @@ test('an inbox key names tenant, cluster and batch', () => {
   assert.ok(inboxKey('acme', 'prod', 'x').startsWith(inboxPrefix('acme')));
 });
 
+test('the keys of a quarantined batch lie side by side', () => {
+  const name = { tenant: 'acme', cluster: 'prod', name: 'prod=n1=b=7=0=ffffffff' };
+  const keys = quarantineKeys(name);
+  assert.deepEqual(keys, {
+    batch: 'quarantine/acme/prod/prod=n1=b=7=0=ffffffff.batch',
+    reason: 'quarantine/acme/prod/prod=n1=b=7=0=ffffffff.reason.json',
+  });
+  assert.deepEqual(parseQuarantineKey(keys.batch), name);
+  assert.equal(parseQuarantineKey(keys.reason), undefined);
+  assert.ok(keys.batch.startsWith(quarantinePrefix('acme')));
+});
+
 test('parts that would change the path are refused', () => {
   for (const part of ['', '.', '..', 'a/b', '../x', 'a b', 'ü', 'a\0', 'a'.repeat(300)]) {
     assert.throws(() => blockKey(part, 0, 'b'), RejectedError);
@@ -37,6 +52,9 @@ test('parts that would change the path are refused', () => {
     assert.throws(() => inboxKey(part, 'c', 'b'), RejectedError);
     assert.throws(() => inboxKey('t', part, 'b'), RejectedError);
     assert.throws(() => inboxKey('t', 'c', part), RejectedError);
+    assert.throws(() => quarantineKeys({ tenant: part, cluster: 'c', name: 'b' }), RejectedError);
+    assert.throws(() => quarantineKeys({ tenant: 't', cluster: part, name: 'b' }), RejectedError);
+    assert.throws(() => quarantineKeys({ tenant: 't', cluster: 'c', name: part }), RejectedError);
     assert.throws(() => blocksPrefix(part), RejectedError);
     assert.throws(() => inboxPrefix(part), RejectedError);
   }

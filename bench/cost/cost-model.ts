@@ -1,0 +1,389 @@
+// What a hub on AWS costs a month. Pure arithmetic: measured CPU times, sizes of real messages and counted requests, times
+// list prices. Where a count is asserted by a test, the comment says which.
+import {
+  BILLED_STEP_BYTES,
+  billedRequests,
+  messageBytes,
+  toContent,
+} from '../../storage/aws/batch-messages.ts';
+import { MAX_INLINE_BYTES } from '../../storage/batch-queue.ts';
+import { priceOf } from './list-prices.ts';
+
+/** What a fleet does. */
+export interface CostInputs {
+  readonly nodes: number;
+  /** How often a node makes a batch, s. */
+  readonly flushSeconds: number;
+  /** Size of a batch, 1,000 bytes. */
+  readonly batchKb: number;
+  readonly retentionDays: number;
+  readonly queriesPerDay: number;
+  /** Whether batches of a cluster's nodes are merged there before they are sent. */
+  readonly relay: boolean;
+  /** How often a node says that it lives, s. */
+  readonly heartbeatSeconds: number;
+}
+
+/** CPU time of one whole core for one batch of 100 KB, ms. */
+export interface BatchCpu {
+  readonly ingestMs: number;
+  readonly processorMs: number;
+}
+
+/** How the hub is set up. */
+export interface HubShape {
+  readonly ingestMemoryMb: number;
+  readonly processorMemoryMb: number;
+  readonly queryMemoryMb: number;
+  /** Most batches of one call of the processor, and how long one may wait for more, s. */
+  readonly processorBatches: number;
+  readonly processorWindowSeconds: number;
+  /** Whether messages name a group, which is billed on top. */
+  readonly messageGroups: boolean;
+  readonly alarms: number;
+  readonly customMetrics: number;
+  /** What is logged about one request to the ingest API and its function, bytes. */
+  readonly ingestLogBytes: number;
+  readonly processorLogBytes: number;
+}
+
+/** What nobody counted, with its value. Printed with every bill. */
+export const ASSUMPTIONS = {
+  /** Seconds of a month. */
+  monthSeconds: 2_628_000,
+  /** Speed of a core of Lambda on arm64, in cores of the machine that measured. */
+  lambdaCoreSpeed: 1,
+  /** A function waits for so long: a read and a write of the table, sending a message. ms. */
+  ingestWaitMs: 22,
+  /** Writing an object and the two items of a block, ms. */
+  processorWaitMs: 50,
+  /** CPU of a heartbeat, and waiting for the table, ms. */
+  heartbeatCpuMs: 2,
+  heartbeatWaitMs: 10,
+  /** Event source mappings begin with so many pollers, each of which gathers batches of its own. */
+  pollers: 5,
+  /** An idle poller asks so often, s. */
+  pollSeconds: 20,
+  /** What is stored is so many times smaller than what was sent, once compacted. */
+  storedReduction: 4,
+  /** Compaction reads what was stored with so many GETs a block, and merges one block of 12. */
+  getsPerBlock: 2,
+  blocksPerMerge: 12,
+  /** Compaction's CPU per batch, in that of the processor. */
+  compactionCpu: 1,
+  /** A query: time of the function, s; read units; GETs. */
+  querySeconds: 0.3,
+  queryReadUnits: 60,
+  queryGets: 60,
+  /** Batches that one relay merges into an upload, when they fit. */
+  relayBatches: 45,
+} as const;
+
+/** Memory that gives one whole core, MB: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html */
+const CORE_MEMORY_MB = 1769;
+/** An event of a function holds so much, binary content as base64, and about 1 KB of names per message. */
+const EVENT_BYTES = 6 * 1024 * 1024;
+const EVENT_RECORD_BYTES = 1000;
+/** HubSettings.batchBytesMax: the longest upload. */
+const UPLOAD_BYTES_MAX = 4 * 1024 * 1024;
+const API_STEP_BYTES = 512 * 1024;
+/** Write units per level-0 block: publish, its share of the swap that removes it, forget. docs/design/0003. */
+const BLOCK_WRITE_UNITS = { publish: 3, swap: 4, forget: 2 };
+/** An item of the ledger: names and key, and one record. test/bench/cost-model.test.ts packs real ones. */
+export const LEDGER_ITEM_BYTES = 260;
+export const LEDGER_RECORD_BYTES = 50;
+const LEDGER_SLICE_SECONDS = 900;
+/** Messages per request to SQS, and their bytes. */
+const MESSAGES_PER_REQUEST = 10;
+const REQUEST_BYTES = 1024 * 1024;
+
+/** One line of the bill. */
+export interface CostComponent {
+  readonly name: string;
+  /** US dollars a month. */
+  readonly usd: number;
+  /** What it is made of. */
+  readonly basis: string;
+  /** Whether it grows with the batches, rather than with queries or with nothing. */
+  readonly perBatch: boolean;
+}
+
+export interface Bill {
+  readonly components: readonly CostComponent[];
+  /** US dollars a month. */
+  readonly total: number;
+  readonly batches: number;
+  readonly gigabytes: number;
+  readonly batchesPerBlock: number;
+  /** Everything that grows with batches, US dollars per million of them. */
+  readonly perMillionBatches: number;
+}
+
+/** What a month costs, component by component. */
+export function monthlyBill(inputs: CostInputs, cpu: BatchCpu, shape: HubShape): Bill {
+  const flow = flowOf(inputs, shape);
+  const components = [
+    ingestApi(flow),
+    ingestFunction(flow, cpu, shape),
+    queue(flow, shape),
+    processor(flow, cpu, shape),
+    index(flow),
+    ledger(flow, inputs),
+    clusterCheck(flow),
+    objects(flow),
+    storage(flow, inputs),
+    compaction(flow, cpu),
+    heartbeats(inputs, shape),
+    logs(flow, inputs, shape),
+    queries(inputs, shape),
+    fixed(shape),
+  ];
+  const total = sum(components);
+  const growing = sum(components.filter(({ perBatch }) => perBatch));
+  const { batches, bytes, batchesPerBlock } = flow;
+  return {
+    components,
+    total,
+    batches,
+    gigabytes: (batches * bytes) / 1e9,
+    batchesPerBlock,
+    perMillionBatches: growing / (batches / 1e6),
+  };
+}
+
+/** What flows through the hub in a month. */
+interface Flow {
+  /** Batches that nodes make. */
+  readonly batches: number;
+  /** Bytes of one. */
+  readonly bytes: number;
+  /** Requests that carry them: as many without a relay. */
+  readonly uploads: number;
+  readonly batchesPerUpload: number;
+  readonly uploadBytes: number;
+  /** Whether an upload travels inside its message. */
+  readonly inline: boolean;
+  /** Bytes of its message. */
+  readonly messageBytes: number;
+  readonly uploadsPerBlock: number;
+  readonly batchesPerBlock: number;
+  readonly blocks: number;
+}
+
+function flowOf(inputs: CostInputs, shape: HubShape): Flow {
+  const bytes = inputs.batchKb * 1000;
+  const batches = (inputs.nodes * ASSUMPTIONS.monthSeconds) / inputs.flushSeconds;
+  const batchesPerUpload = inputs.relay ? relayed(inputs.nodes, bytes) : 1;
+  const uploadBytes = batchesPerUpload * bytes;
+  const inline = uploadBytes <= MAX_INLINE_BYTES;
+  const message = sizeOfMessage(inline ? uploadBytes : undefined);
+  const uploads = batches / batchesPerUpload;
+  const uploadsPerBlock = gathered(uploads / ASSUMPTIONS.monthSeconds, message, shape);
+  const batchesPerBlock = uploadsPerBlock * batchesPerUpload;
+  return {
+    batches,
+    bytes,
+    uploads,
+    batchesPerUpload,
+    uploadBytes,
+    inline,
+    messageBytes: message,
+    uploadsPerBlock,
+    batchesPerBlock,
+    blocks: batches / batchesPerBlock,
+  };
+}
+
+/** As many as fit an upload, and as there are. */
+function relayed(nodes: number, bytes: number): number {
+  return Math.max(1, Math.min(ASSUMPTIONS.relayBatches, nodes, Math.floor(UPLOAD_BYTES_MAX / bytes)));
+}
+
+/** A message of the queue with so many bytes of batch, or with a key in their place. */
+function sizeOfMessage(payloadBytes: number | undefined): number {
+  const head = {
+    batchId: 'cluster-name/node-name-of-usual-length/0123456789abcdef/123456',
+    tenant: 'default',
+    cluster: 'cluster-name',
+    receivedAt: 1_760_000_000_000,
+  };
+  const message =
+    payloadBytes === undefined
+      ? {
+          ...head,
+          objectKey: `inbox/default/cluster-name/${head.batchId.replaceAll('/', '=')}=01234567.batch`,
+        }
+      : { ...head, payload: new Uint8Array(payloadBytes) };
+  return messageBytes(toContent(message));
+}
+
+/**
+ * Messages of one call of the processor: the first, and what a poller gets while the window is open, as far as the event
+ * holds them.
+ * @param rate messages a second
+ */
+function gathered(rate: number, bytes: number, shape: HubShape): number {
+  const arriving = 1 + (rate / ASSUMPTIONS.pollers) * shape.processorWindowSeconds;
+  const fitting = Math.floor(EVENT_BYTES / (Math.ceil(bytes / 3) * 4 + EVENT_RECORD_BYTES));
+  return Math.max(1, Math.min(arriving, shape.processorBatches, fitting));
+}
+
+function ingestApi({ uploads, uploadBytes }: Flow): CostComponent {
+  const steps = Math.max(1, Math.ceil(uploadBytes / API_STEP_BYTES));
+  return perBatch('ingest API', priceOf('httpApi', uploads * steps), `${steps} × 512 KB a request`);
+}
+
+function ingestFunction(flow: Flow, cpu: BatchCpu, shape: HubShape): CostComponent {
+  const cpuMs = cpu.ingestMs * (flow.uploadBytes / 100_000);
+  const ms = billedMs(cpuMs, ASSUMPTIONS.ingestWaitMs, shape.ingestMemoryMb);
+  const usd = priceOf('lambdaRequest', flow.uploads) + compute(flow.uploads, ms, shape.ingestMemoryMb);
+  return perBatch('ingest function', usd, `${ms} ms at ${shape.ingestMemoryMb} MB a request`);
+}
+
+/** Asserted: test/storage/aws/batch-messages.test.ts (steps), request-counts.test.ts (requests). */
+function queue(flow: Flow, { messageGroups }: HubShape): CostComponent {
+  const together = Math.min(
+    MESSAGES_PER_REQUEST,
+    Math.max(1, Math.floor(REQUEST_BYTES / flow.messageBytes)),
+    flow.uploadsPerBlock,
+  );
+  const send = billedRequests(flow.messageBytes);
+  const receive = Math.max(1 / together, billedRequests(flow.messageBytes * together) / together);
+  const requests = send + receive + 1 / together;
+  const group = messageGroups ? priceOf('sqsFairRequest', flow.uploads * requests) : 0;
+  const usd = priceOf('sqsRequest', flow.uploads * requests) + group;
+  const steps = `${send} × ${BILLED_STEP_BYTES / 1024} KiB to send, ${receive.toFixed(1)} to receive`;
+  return perBatch('queue', usd, `${steps}, ${(1 / together).toFixed(1)} to delete`);
+}
+
+function processor(flow: Flow, cpu: BatchCpu, shape: HubShape): CostComponent {
+  const cpuMs = cpu.processorMs * (flow.bytes / 100_000) * flow.batchesPerBlock;
+  const ms = billedMs(cpuMs, ASSUMPTIONS.processorWaitMs, shape.processorMemoryMb);
+  const usd = priceOf('lambdaRequest', flow.blocks) + compute(flow.blocks, ms, shape.processorMemoryMb);
+  return perBatch(
+    'processor',
+    usd,
+    `${ms} ms at ${shape.processorMemoryMb} MB for ${round(flow.batchesPerBlock)} batches`,
+  );
+}
+
+/** Requests asserted in test/storage/aws/request-counts.test.ts; units in docs/design/0003-storage-on-aws.md. */
+function index({ blocks }: Flow): CostComponent {
+  const { publish, swap, forget } = BLOCK_WRITE_UNITS;
+  const units = publish + swap + forget;
+  return perBatch(
+    'block catalog',
+    priceOf('dynamoWriteUnit', blocks * units),
+    `${units} write units a block`,
+  );
+}
+
+/** One write a batch (asserted in request-counts.test.ts), of an item that grows within a quarter of an hour. */
+function ledger({ batches }: Flow, { flushSeconds }: CostInputs): CostComponent {
+  const units = ledgerWriteUnits(flushSeconds);
+  return perBatch(
+    'ledger',
+    priceOf('dynamoWriteUnit', batches * units),
+    `${round(units)} write units a batch`,
+  );
+}
+
+/** Mean write units of a record: an item is billed by its size after the write. */
+export function ledgerWriteUnits(flushSeconds: number): number {
+  const records = Math.max(1, Math.round(LEDGER_SLICE_SECONDS / flushSeconds));
+  let units = 0;
+  for (let i = 1; i <= records; i++) units += Math.ceil((LEDGER_ITEM_BYTES + i * LEDGER_RECORD_BYTES) / 1024);
+  return units / records;
+}
+
+/** Whether the cluster is active is asked on every request: one read (asserted in request-counts.test.ts). */
+function clusterCheck({ uploads }: Flow): CostComponent {
+  return perBatch('cluster check', priceOf('dynamoReadUnit', uploads), '1 read unit a request');
+}
+
+function objects({ blocks, uploads, inline }: Flow): CostComponent {
+  const { getsPerBlock, blocksPerMerge } = ASSUMPTIONS;
+  const pointed = inline ? 0 : uploads;
+  const puts = blocks * (1 + 1 / blocksPerMerge) + pointed;
+  const gets = blocks * getsPerBlock + pointed;
+  const basis = inline ? 'a PUT and its share of a merge, per block' : 'a PUT per upload and per block';
+  return perBatch('object requests', priceOf('s3Put', puts) + priceOf('s3Get', gets), basis);
+}
+
+function storage({ batches, bytes }: Flow, { retentionDays }: CostInputs): CostComponent {
+  const days = ASSUMPTIONS.monthSeconds / 86_400;
+  const gb = ((batches * bytes) / 1e9) * (retentionDays / days) * (1 / ASSUMPTIONS.storedReduction);
+  return perBatch('storage', priceOf('s3GbMonth', gb), `${round(gb)} GB kept`);
+}
+
+function compaction(flow: Flow, cpu: BatchCpu): CostComponent {
+  const ms = cpu.processorMs * ASSUMPTIONS.compactionCpu * (flow.bytes / 100_000);
+  const merges = flow.blocks / ASSUMPTIONS.blocksPerMerge;
+  const usd =
+    compute(flow.batches, ms / ASSUMPTIONS.lambdaCoreSpeed, CORE_MEMORY_MB) +
+    priceOf('lambdaRequest', merges);
+  return perBatch('compaction', usd, `${round(ms)} ms of a core a batch`);
+}
+
+function heartbeats(inputs: CostInputs, shape: HubShape): CostComponent {
+  const beats = (inputs.nodes * ASSUMPTIONS.monthSeconds) / inputs.heartbeatSeconds;
+  const requests = inputs.relay ? beats / Math.min(ASSUMPTIONS.relayBatches, inputs.nodes) : beats;
+  const ms = billedMs(ASSUMPTIONS.heartbeatCpuMs, ASSUMPTIONS.heartbeatWaitMs, shape.ingestMemoryMb);
+  const usd =
+    priceOf('httpApi', requests) +
+    priceOf('lambdaRequest', requests) +
+    compute(requests, ms, shape.ingestMemoryMb) +
+    priceOf('dynamoReadUnit', requests) +
+    priceOf('dynamoWriteUnit', beats) +
+    priceOf('logGb', (requests * shape.ingestLogBytes) / 1e9);
+  return perBatch('heartbeats', usd, `every ${inputs.heartbeatSeconds} s: a request and a write unit each`);
+}
+
+function logs(flow: Flow, _inputs: CostInputs, shape: HubShape): CostComponent {
+  const bytes = flow.uploads * shape.ingestLogBytes + flow.blocks * shape.processorLogBytes;
+  return perBatch('logs', priceOf('logGb', bytes / 1e9), `${shape.ingestLogBytes} bytes a request`);
+}
+
+function queries({ queriesPerDay }: CostInputs, shape: HubShape): CostComponent {
+  const count = (queriesPerDay * ASSUMPTIONS.monthSeconds) / 86_400;
+  const usd =
+    priceOf('httpApi', count) +
+    priceOf('lambdaRequest', count) +
+    compute(count, ASSUMPTIONS.querySeconds * 1000, shape.queryMemoryMb) +
+    priceOf('dynamoReadUnit', count * ASSUMPTIONS.queryReadUnits) +
+    priceOf('s3Get', count * ASSUMPTIONS.queryGets);
+  return { name: 'queries', usd, basis: `${queriesPerDay} a day`, perBatch: false };
+}
+
+function fixed({ alarms, customMetrics }: HubShape): CostComponent {
+  const polls = (ASSUMPTIONS.pollers * ASSUMPTIONS.monthSeconds) / ASSUMPTIONS.pollSeconds;
+  const usd =
+    priceOf('alarmMonth', alarms) +
+    priceOf('customMetricMonth', customMetrics) +
+    priceOf('dashboardMonth', 1) +
+    priceOf('sqsRequest', polls);
+  const basis = `${alarms} alarms, ${customMetrics} metrics, a dashboard, idle polls`;
+  return { name: 'always there', usd, basis, perBatch: false };
+}
+
+/** Whole milliseconds that a call is billed: its CPU on the share of a core that the memory gives, and its waiting. */
+function billedMs(cpuMs: number, waitMs: number, memoryMb: number): number {
+  const share = Math.min(1, memoryMb / CORE_MEMORY_MB) * ASSUMPTIONS.lambdaCoreSpeed;
+  return Math.ceil(cpuMs / share + waitMs);
+}
+
+function compute(calls: number, ms: number, memoryMb: number): number {
+  return priceOf('lambdaGbSecond', calls * (ms / 1000) * (memoryMb / 1024));
+}
+
+function perBatch(name: string, usd: number, basis: string): CostComponent {
+  return { name, usd, basis, perBatch: true };
+}
+
+function sum(components: readonly CostComponent[]): number {
+  return components.reduce((total, { usd }) => total + usd, 0);
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(3));
+}

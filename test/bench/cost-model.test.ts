@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  type Bill,
+  type CostInputs,
+  type HubShape,
+  LEDGER_ITEM_BYTES,
+  LEDGER_RECORD_BYTES,
+  ledgerWriteUnits,
+  monthlyBill,
+} from '../../bench/cost/cost-model.ts';
+import { LIST_PRICES } from '../../bench/cost/list-prices.ts';
+import { highlyAvailable, singleInstance } from '../../bench/cost/self-hosted.ts';
+import { packRecord, recordAttribute, SLICE_MS } from '../../storage/aws/ledger-records.ts';
+import { ledgerPartition, padded } from '../../storage/aws/names.ts';
+
+const FLEET: CostInputs = {
+  nodes: 1000,
+  flushSeconds: 60,
+  batchKb: 100,
+  retentionDays: 14,
+  queriesPerDay: 1000,
+  relay: false,
+  heartbeatSeconds: 300,
+};
+const CPU = { ingestMs: 4, processorMs: 5 };
+const SHAPE: HubShape = {
+  ingestMemoryMb: 512,
+  processorMemoryMb: 1769,
+  queryMemoryMb: 1769,
+  processorBatches: 100,
+  processorWindowSeconds: 5,
+  messageGroups: false,
+  alarms: 30,
+  customMetrics: 20,
+  ingestLogBytes: 500,
+  processorLogBytes: 800,
+};
+
+const bill = (inputs: Partial<CostInputs> = {}, shape: Partial<HubShape> = {}) =>
+  monthlyBill({ ...FLEET, ...inputs }, CPU, { ...SHAPE, ...shape });
+
+/** US dollars per million batches of one component. */
+function perMillion({ components, batches }: Bill, name: string): number {
+  const component = components.find((one) => one.name === name);
+  assert.ok(component, `no component ${name}`);
+  return component.usd / (batches / 1e6);
+}
+
+function close(value: number, expected: number, within = 0.001): void {
+  assert.ok(Math.abs(value - expected) <= within, `${value} is not ${expected} ± ${within}`);
+}
+
+test('the components are the total, and those that grow with batches are the price of a million', () => {
+  for (const relay of [false, true]) {
+    const { components, total, perMillionBatches, batches } = bill({ relay });
+    close(
+      components.reduce((sum, { usd }) => sum + usd, 0),
+      total,
+      1e-9,
+    );
+    const growing = components.filter((component) => component.perBatch);
+    close(growing.reduce((sum, { usd }) => sum + usd, 0) / (batches / 1e6), perMillionBatches, 1e-9);
+    assert.ok(components.every(({ usd, basis }) => usd > 0 && basis !== ''));
+  }
+});
+
+test('1,000 nodes at 60 s: batches, bytes and the lines that can be worked out by hand', () => {
+  const month = bill();
+  close(month.batches, 43_800_000);
+  close(month.gigabytes, 4380);
+  // 1 of $1.00. 2 to send, 16 for ten to receive, 1 for ten to delete: 3.7 × $0.40. One write unit of $0.625. One read.
+  close(perMillion(month, 'ingest API'), 1);
+  close(perMillion(month, 'queue'), 1.48);
+  close(perMillion(month, 'ledger'), 0.625);
+  close(perMillion(month, 'cluster check'), 0.125);
+  // 16.7 a second on 5 pollers for 5 s, and the first: 17.7 to a block, 9 write units each.
+  close(month.batchesPerBlock, 1 + (1000 / 60 / 5) * 5);
+  close(perMillion(month, 'block catalog'), (9 * 0.625) / month.batchesPerBlock);
+  // 4 ms of a core are 13.82 ms of 512 MB, 22 ms waiting: 36 ms, half a GB.
+  close(perMillion(month, 'ingest function'), 0.2 + 0.036 * 0.5 * 13.3334, 0.0001);
+  // A fifth of the requests, each: $1.20 of requests, 17 ms of 512 MB, a read and a write unit, a log line.
+  const beat = 1.2 + 0.017 * 0.5 * 13.3334 + 0.125 + 0.625 + 0.25;
+  close(perMillion(month, 'heartbeats'), beat / 5, 0.0001);
+  close(perMillion(month, 'logs'), 0.25 + (800 * 0.5) / 1000 / month.batchesPerBlock);
+});
+
+test('storage: what was sent, over the retention, reduced', () => {
+  // 4,380 GB × 14 / 30.42 days / 4 × $0.023
+  close(bill().components.find(({ name }) => name === 'storage')!.usd, 11.59, 0.01);
+  close(perMillion(bill({ retentionDays: 28 }), 'storage'), 2 * perMillion(bill(), 'storage'));
+});
+
+test('an event of 6 MB holds 46 batches of 100 KB, however many arrive', () => {
+  close(bill({ nodes: 100_000 }).batchesPerBlock, 46);
+  assert.equal(bill({ nodes: 100_000, batchKb: 10 }).batchesPerBlock, 100);
+});
+
+test('message groups are billed on top of every request', () => {
+  close(perMillion(bill({}, { messageGroups: true }), 'queue'), 1.48 + 0.37);
+});
+
+test('past 300 KiB a batch is an object, its message one step', () => {
+  const pointed = bill({ batchKb: 308 });
+  const inline = bill({ batchKb: 307 });
+  close(perMillion(inline, 'queue'), 0.4 * (5 + 16 / 3 + 1 / 3), 0.15);
+  assert.ok(perMillion(pointed, 'queue') < 0.7);
+  assert.ok(perMillion(pointed, 'object requests') > 5);
+});
+
+test('the bill grows with nodes, with shorter flushes, larger batches and more heartbeats', () => {
+  const totals = (list: Partial<CostInputs>[]) => list.map((inputs) => bill(inputs).total);
+  const rising = (values: number[]) => values.every((value, i) => i === 0 || value > values[i - 1]!);
+  const nodes = [1, 2, 5, 10, 50, 100, 500, 1000, 5000, 10_000, 100_000];
+  for (const relay of [false, true]) assert.ok(rising(totals(nodes.map((n) => ({ nodes: n, relay })))));
+  assert.ok(rising(totals([120, 60, 30, 15].map((flushSeconds) => ({ flushSeconds })))));
+  assert.ok(rising(totals([10, 50, 100, 200, 300, 1000].map((batchKb) => ({ batchKb })))));
+  assert.ok(rising(totals([600, 300, 60, 15].map((heartbeatSeconds) => ({ heartbeatSeconds })))));
+});
+
+test('a relay sends a fortieth of the requests, and costs less than half', () => {
+  const without = bill();
+  const relayed = bill({ relay: true });
+  // 41 batches of 100 KB fit 4 MiB.
+  close(perMillion(relayed, 'cluster check'), 0.125 / 41);
+  assert.ok(relayed.total < without.total / 2);
+  close(perMillion(relayed, 'ledger'), perMillion(without, 'ledger'));
+});
+
+test('an item of the ledger is as large as the model says', () => {
+  const bytes = (record: number) => {
+    const start = 1_760_000_000_000 - (1_760_000_000_000 % SLICE_MS);
+    const sequence = 1_000_000 + record;
+    const firstWindow = start + record * 60_000;
+    const times = { firstWindow, lastWindow: firstWindow + 60_000, receivedAt: firstWindow + 61_000 };
+    const counts = { samplesTaken: 20_000, samplesLost: 3, samplesDropped: 100, samplesKept: 19_900 };
+    const origin = { cluster: 'c', node: 'n', bootId: 'b', sequence };
+    return recordAttribute(sequence).length + packRecord({ ...origin, ...counts, ...times }, start).length;
+  };
+  for (const record of [0, 7, 14]) assert.ok(bytes(record) <= LEDGER_RECORD_BYTES, `${bytes(record)} bytes`);
+  const key = ledgerPartition(488_888, 7).length + padded(0).length + 16 + 1 + 32 + 2;
+  const names = 'pk sk cluster node bootId start expires changes'.replaceAll(' ', '').length;
+  const values = 'prod-eu-1'.length + 'ip-10-0-123-45.eu-central-1.compute.internal'.length + 36 + 3 * 8;
+  assert.ok(key + names + values <= LEDGER_ITEM_BYTES, `${key + names + values} bytes`);
+  assert.equal(ledgerWriteUnits(60), 1);
+  assert.ok(ledgerWriteUnits(10) > 2);
+});
+
+test("a server of one's own: instances of 5 MB/s, a volume, zones", () => {
+  // 1.67 MB/s: one instance of $0.1632 for 730 hours, 504 GB at $0.08.
+  const single = singleInstance(FLEET);
+  close(single.usd, 119.136 + 40.32, 0.01);
+  const three = highlyAvailable(FLEET);
+  close(three.usd, 3 * 119.136 + 73 + 16.425 + 11.59 + 52.56 + 58.4, 0.05);
+  assert.ok(highlyAvailable({ ...FLEET, nodes: 10_000 }).usd > three.usd);
+});
+
+test('every list price has a unit and a source', () => {
+  for (const [name, { usd, unit, source }] of Object.entries(LIST_PRICES)) {
+    assert.ok(usd > 0, name);
+    assert.match(unit, /^[A-Za-z]/, name);
+    assert.match(source, /^(aws\.amazon\.com|cloudburn\.io)\//, name);
+  }
+});

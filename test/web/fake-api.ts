@@ -22,6 +22,10 @@ export interface FakeApi {
   nodes: number;
   /** Paths with query that were asked for, oldest first. */
   requests: string[];
+  /** What config.json says; unset, the built one is served. */
+  config?: object;
+  /** HTTP status for a request to the API with this Authorization header; unset, everyone may. */
+  admit?: (authorization: string | undefined) => number;
   close(): Promise<void>;
 }
 
@@ -31,7 +35,9 @@ const DIST = new URL('../../web/dist/', import.meta.url).pathname;
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const ALLOC = 'memory:alloc_space:bytes:space:bytes';
 const HOUR = 3_600_000;
-const CSP = "default-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'";
+/** As a host with sign-in sends it: the page may also talk to its provider. */
+const CSP =
+  "default-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; connect-src 'self' http://127.0.0.1:*";
 
 export async function startFakeApi({
   nodes = 20_000,
@@ -60,6 +66,11 @@ type Trees = Map<string, CallTree>;
 async function answer(fake: FakeApi, trees: Trees, request: IncomingMessage, response: ServerResponse) {
   const url = new URL(request.url!, fake.url);
   fake.requests.push(url.pathname + url.search);
+  if (url.pathname === '/config.json' && fake.config) return json(response, fake.config);
+  if (request.method === 'POST' || url.pathname.startsWith('/v1/')) {
+    const status = fake.admit?.(request.headers.authorization) ?? 200;
+    if (status !== 200) return refuse(response, status);
+  }
   if (url.pathname === '/v1/tree') return answerTree(fake, trees, url.searchParams, response);
   if (url.pathname === '/v1/export') {
     response.writeHead(200, {
@@ -256,6 +267,7 @@ const TYPES: Record<string, string> = {
   '.js': 'text/javascript; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
+  '.json': 'application/json',
 };
 
 async function answerFile(path: string, response: ServerResponse) {
@@ -275,6 +287,12 @@ async function answerFile(path: string, response: ServerResponse) {
 function json(response: ServerResponse, body: object) {
   response.writeHead(200, { 'Content-Type': 'application/json' });
   response.end(JSON.stringify(body));
+}
+
+/** As a gateway in front of the API refuses: no code. */
+function refuse(response: ServerResponse, status: number) {
+  response.writeHead(status, { 'Content-Type': 'application/json' });
+  response.end(JSON.stringify({ message: status === 401 ? 'Unauthorized' : 'Forbidden' }));
 }
 
 function fail(response: ServerResponse, status: number, code: string, message: string) {

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { session } from './session/session.ts';
 import { announcement } from './state/announcer.ts';
 import { linkTo, navigate, view } from './state/navigation.ts';
 import { nextTheme, theme } from './state/preferences.ts';
@@ -9,6 +10,7 @@ import { DiffPage } from './views/diff-page.tsx';
 import { ExplorePage } from './views/explore-page.tsx';
 import { FrameTooltip } from './views/frame-tooltip.tsx';
 import { HelpDialog } from './views/help-dialog.tsx';
+import { PersonControls, SessionBanner, SignInGate } from './views/sign-in.tsx';
 
 const PAGES: { id: Page; label: string }[] = [
   { id: 'explore', label: 'Explore' },
@@ -19,13 +21,14 @@ const PAGES: { id: Page; label: string }[] = [
 export function App() {
   const { page, service } = view.value;
   const label = PAGES.find(({ id }) => id === page)!.label;
+  const isGated = ['signing-in', 'signing-out', 'signed-out'].includes(session.value.kind);
   document.title = `${page === 'clusters' || service === '' ? label : `${service} · ${label}`} · Cinderblock`;
   return (
     <>
       <button type="button" class="skip-link" onClick={() => focusElement('main')}>
         Skip to content
       </button>
-      {page !== 'clusters' && <TreeSkipLink />}
+      {page !== 'clusters' && !isGated && <TreeSkipLink />}
       <header class="top-bar">
         <span class="brand">
           <span class="brand-mark" aria-hidden="true" />
@@ -39,6 +42,7 @@ export function App() {
           ))}
         </nav>
         <span class="spacer" />
+        <PersonControls />
         <button
           type="button"
           class="button button-quiet"
@@ -61,9 +65,8 @@ export function App() {
       </header>
       <main id="main" tabIndex={-1} class={page === 'clusters' ? 'page page-flow' : 'page'}>
         <h1 class="visually-hidden">{label}</h1>
-        {page === 'explore' && <ExplorePage />}
-        {page === 'diff' && <DiffPage />}
-        {page === 'clusters' && <ClustersPage />}
+        <SessionBanner />
+        {isGated ? <SignInGate /> : <PageBody page={page} />}
       </main>
       <FrameTooltip />
       <HelpDialog />
@@ -75,6 +78,11 @@ export function App() {
       </div>
     </>
   );
+}
+
+function PageBody({ page }: { page: Page }) {
+  if (page === 'clusters') return <ClustersPage />;
+  return page === 'diff' ? <DiffPage /> : <ExplorePage />;
 }
 
 /** The graph as a table: the other way in for those who cannot see it. */

@@ -1,18 +1,8 @@
 import type { Completeness } from '../../../core/query/completeness.ts';
+import { authorization, noteAnswer, renewAfterRefusal } from '../session/session.ts';
+import { ApiError } from './api-error.ts';
 import { baseUrl } from './navigation.ts';
 import type { Span } from './time-range.ts';
-
-/** An answer that says no: Connect's code and message with the HTTP status, or no answer at all (status 0). */
-export class ApiError extends Error {
-  override name = 'ApiError';
-  readonly code: string;
-  readonly status: number;
-  constructor(code: string, message: string, status: number) {
-    super(message);
-    this.code = code;
-    this.status = status;
-  }
-}
 
 export interface Service {
   name: string;
@@ -201,9 +191,21 @@ export async function fetchTree(request: TreeQuery, abort: AbortSignal): Promise
 export type ExportFormat = 'pprof' | 'folded' | 'speedscope';
 
 export function exportUrl(request: TreeQuery, format: ExportFormat): string {
+  return new URL(exportPath(request, format), baseUrl).href;
+}
+
+function exportPath(request: TreeQuery, format: ExportFormat): string {
   const params = treeParams({ ...request, compare: undefined });
   params.set('format', format);
-  return new URL(`v1/export?${params}`, baseUrl).href;
+  return `v1/export?${params}`;
+}
+
+/** The file of an export, for pages whose links could not carry a token. */
+export async function fetchExport(request: TreeQuery, format: ExportFormat): Promise<File> {
+  const response = await send(exportPath(request, format), {});
+  const disposition = response.headers.get('Content-Disposition') ?? '';
+  const name = /filename="?([^";]+)"?/.exec(disposition)?.[1] ?? `profile.${format}`;
+  return new File([await response.blob()], name);
 }
 
 type Fields = Record<string, unknown>;
@@ -218,10 +220,21 @@ async function post(path: string, body: object, abort: AbortSignal): Promise<Fie
   return (await response.json()) as Fields;
 }
 
+/** Sends as whoever is signed in. What is refused for its token is tried once more with a new one. */
 async function send(path: string, init: RequestInit): Promise<Response> {
-  let response: Response;
+  let response = await sendOnce(path, init);
+  const isRefused = response.status === 401 || response.status === 403;
+  if (isRefused && (await renewAfterRefusal())) response = await sendOnce(path, init);
+  noteAnswer(response.status);
+  if (response.ok) return response;
+  throw await readError(response);
+}
+
+async function sendOnce(path: string, init: RequestInit): Promise<Response> {
+  const token = await authorization();
+  const headers = token === undefined ? init.headers : { ...init.headers, Authorization: token };
   try {
-    response = await fetch(new URL(path, baseUrl), init);
+    return await fetch(new URL(path, baseUrl), { ...init, headers });
   } catch (cause) {
     if (init.signal?.aborted) throw cause;
     throw new ApiError(
@@ -230,14 +243,13 @@ async function send(path: string, init: RequestInit): Promise<Response> {
       0,
     );
   }
-  if (response.ok) return response;
-  throw await readError(response);
 }
 
 async function readError(response: Response): Promise<ApiError> {
   try {
     const { code, message } = (await response.json()) as Fields;
-    return new ApiError(text(code), text(message), response.status);
+    const words = text(message) || `The server answers ${response.status}.`;
+    return new ApiError(text(code) || 'refused', words, response.status);
   } catch {
     return new ApiError(
       'unknown',

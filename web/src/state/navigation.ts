@@ -18,9 +18,17 @@ export function navigate(change: Partial<ViewState>, how: 'push' | 'replace' = '
   view.value = next;
 }
 
-addEventListener('popstate', () => {
+/** Replaces the address and shows its view. */
+export function showUrl(url: URL): void {
+  history.replaceState(null, '', url);
+  readView();
+}
+
+function readView(): void {
   view.value = viewFromUrl(location.pathname, location.search);
-});
+}
+
+addEventListener('popstate', readView);
 
 export function linkTo(change: Partial<ViewState>): string {
   return viewToUrl({ ...view.value, ...change });

@@ -1,4 +1,5 @@
 import { signal } from '@preact/signals';
+import { needsToken } from '../session/session.ts';
 import { listServices, type Service } from '../state/api.ts';
 import { navigate, view } from '../state/navigation.ts';
 import { nearestRange } from '../state/nearest-range.ts';
@@ -98,7 +99,8 @@ function NothingHere({ known }: { known: Service[] }) {
 const AGENT_COMMAND = 'npm start';
 
 function NothingAtAll() {
-  const pushCommand = `curl --data-binary @cpu.pprof '${new URL('ingest?name=my-service&format=pprof', location.href.replace(/[?#].*$/, ''))}'`;
+  const token = needsToken() ? '-H "Authorization: Bearer $CINDERBLOCK_TOKEN" ' : '';
+  const pushCommand = `curl ${token}--data-binary @cpu.pprof '${new URL('ingest?name=my-service&format=pprof', location.href.replace(/[?#].*$/, ''))}'`;
   return (
     <div class="empty">
       <h2>No profiles yet</h2>

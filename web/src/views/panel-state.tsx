@@ -1,4 +1,5 @@
-import { ApiError } from '../state/api.ts';
+import { session } from '../session/session.ts';
+import { ApiError } from '../state/api-error.ts';
 import { refresh } from '../state/profile-model.ts';
 import type { Resource } from '../state/resource.ts';
 
@@ -13,6 +14,7 @@ export function PanelState({
   what: string;
   quiet?: boolean;
 }) {
+  if (load.error && ['expired', 'refused'].includes(session.value.kind)) return <PanelWaits stale={load.data !== undefined} />;
   if (load.error) return <PanelError error={load.error} what={what} stale={load.data !== undefined} />;
   if (!load.loading) {
     return quiet && load.data === undefined ? <div class="panel-message">No {what} yet.</div> : null;
@@ -25,6 +27,11 @@ export function PanelState({
       Loading the {what}…
     </div>
   );
+}
+
+/** The banner of the session says why; what is on screen stays. */
+function PanelWaits({ stale }: { stale: boolean }) {
+  return stale ? null : <div class="panel-message">Nothing to see without access.</div>;
 }
 
 function PanelError({ error, what, stale }: { error: Error; what: string; stale: boolean }) {

@@ -26,10 +26,15 @@ export function downloadPng(): void {
 }
 
 function download(blob: Blob, extension: string): void {
+  const service = view.peek().service || 'all';
+  saveFile(blob, `cinderblock-${service.replace(/[^\w.-]+/g, '_')}.${extension}`);
+}
+
+/** Hands a file to the browser's downloads. */
+export function saveFile(blob: Blob, name: string): void {
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
-  const service = view.peek().service || 'all';
-  link.download = `cinderblock-${service.replace(/[^\w.-]+/g, '_')}.${extension}`;
+  link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

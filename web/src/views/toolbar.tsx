@@ -1,12 +1,13 @@
 import type { Transform } from '../../../core/flamegraph/transforms.ts';
 import { MenuButton, type MenuItem } from '../parts/menu.tsx';
-import { exportUrl } from '../state/api.ts';
+import { needsToken } from '../session/session.ts';
+import { type ExportFormat, exportUrl, fetchExport, type TreeQuery } from '../state/api.ts';
 import { navigate, view } from '../state/navigation.ts';
 import { shaped, siblingOrder, treeQuery } from '../state/profile-model.ts';
 import { keysOf } from '../state/shortcuts.ts';
 import { type Arrangement, stepToText } from '../state/view-state.ts';
-import { arrange, copyText, runAction } from './actions.ts';
-import { downloadPng, downloadSvg } from './picture-export.ts';
+import { arrange, copyText, notify, runAction } from './actions.ts';
+import { downloadPng, downloadSvg, saveFile } from './picture-export.ts';
 import { SearchBox } from './search-box.tsx';
 
 const ARRANGEMENTS: { id: Arrangement; label: string; key: string }[] = [
@@ -90,9 +91,9 @@ function exportItems(): MenuItem[] {
   const query = treeQuery.peek();
   const files: MenuItem[] = query
     ? [
-        { label: 'pprof (.pb.gz)', href: exportUrl(query, 'pprof') },
-        { label: 'Folded stacks (.txt)', href: exportUrl(query, 'folded') },
-        { label: 'speedscope (.json)', href: exportUrl(query, 'speedscope') },
+        { label: 'pprof (.pb.gz)', ...fileOf(query, 'pprof') },
+        { label: 'Folded stacks (.txt)', ...fileOf(query, 'folded') },
+        { label: 'speedscope (.json)', ...fileOf(query, 'speedscope') },
       ]
     : [];
   const isDiff = query?.compare !== undefined;
@@ -109,10 +110,32 @@ function exportItems(): MenuItem[] {
     {
       label: 'Copy as curl',
       onSelect: () => {
-        if (query) void copyText(`curl -o profile.pb.gz '${exportUrl(query, 'pprof')}'`, 'Command');
+        if (query) void copyText(curlCommand(query), 'Command');
       },
     },
   ];
+}
+
+/** A link that the browser downloads by itself, unless the request must carry a token. */
+function fileOf(query: TreeQuery, format: ExportFormat): Pick<MenuItem, 'href' | 'onSelect'> {
+  if (!needsToken()) return { href: exportUrl(query, format) };
+  return { onSelect: () => void downloadExport(query, format) };
+}
+
+async function downloadExport(query: TreeQuery, format: ExportFormat): Promise<void> {
+  notify('Preparing the file…');
+  try {
+    const file = await fetchExport(query, format);
+    saveFile(file, file.name);
+  } catch (error) {
+    notify(`The file could not be made: ${(error as Error).message}`);
+  }
+}
+
+/** An API token is for tools; a person's own token ends within the hour. */
+function curlCommand(query: TreeQuery): string {
+  const header = needsToken() ? '-H "Authorization: Bearer $CINDERBLOCK_TOKEN" ' : '';
+  return `curl ${header}-o profile.pb.gz '${exportUrl(query, 'pprof')}'`;
 }
 
 const STEP_WORDS: Record<Transform['kind'], string> = {

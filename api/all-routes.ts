@@ -1,4 +1,5 @@
 import type { Hub } from '../pipeline/hub.ts';
+import { adminRoutes } from './admin/admin-routes.ts';
 import { agentRoutes } from './agents/agent-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import { pushRoutes } from './ingest/push-routes.ts';
@@ -7,5 +8,5 @@ import type { Route } from './route.ts';
 
 /** Everything a hub answers. Hosts of several processes give each its own of these lists. */
 export function allRoutes(hub: Hub, version: string): Route[] {
-  return [...healthRoutes(version), ...agentRoutes, ...pushRoutes(hub), ...queryRoutes()];
+  return [...healthRoutes(version), ...agentRoutes, ...pushRoutes(hub), ...queryRoutes(), ...adminRoutes()];
 }

@@ -1,3 +1,4 @@
+import type { AgentRow } from '../storage/registry.ts';
 import type { Hub } from './hub.ts';
 
 /** One agent as the hub last heard of it. Times in ms; counts since the agent started. */
@@ -38,26 +39,30 @@ export async function listClusters(hub: Hub): Promise<{ clusters: ClusterReport[
       id: cluster,
       displayName,
       status,
-      agents: agents
-        .filter((agent) => agent.cluster === cluster)
-        .map(({ node, bootId, version, engine, at, clockSkewMs, counters, lastError }) => ({
-          node,
-          bootId,
-          version,
-          engine,
-          lastSeenMs: at,
-          lagMs: Math.max(0, nowMs - at),
-          clockSkewMs,
-          samplesTaken: counters.samplesTaken ?? 0,
-          samplesLost: counters.samplesLost ?? 0,
-          samplesDropped: counters.samplesDropped ?? 0,
-          samplesKept: counters.samplesKept ?? 0,
-          spooledBatches: counters.spooledBatches ?? 0,
-          spooledBytes: counters.spooledBytes ?? 0,
-          rssBytes: counters.rssBytes ?? 0,
-          cpuPercent: counters.cpuPercent ?? 0,
-          lastError: lastError ?? '',
-        })),
+      agents: agents.filter((agent) => agent.cluster === cluster).map((agent) => agentReport(agent, nowMs)),
     })),
+  };
+}
+
+/** An agent's newest heartbeat, read at `nowMs`. */
+export function agentReport(agent: AgentRow, nowMs: number): AgentReport {
+  const { node, bootId, version, engine, at, clockSkewMs, counters, lastError } = agent;
+  return {
+    node,
+    bootId,
+    version,
+    engine,
+    lastSeenMs: at,
+    lagMs: Math.max(0, nowMs - at),
+    clockSkewMs,
+    samplesTaken: counters.samplesTaken ?? 0,
+    samplesLost: counters.samplesLost ?? 0,
+    samplesDropped: counters.samplesDropped ?? 0,
+    samplesKept: counters.samplesKept ?? 0,
+    spooledBatches: counters.spooledBatches ?? 0,
+    spooledBytes: counters.spooledBytes ?? 0,
+    rssBytes: counters.rssBytes ?? 0,
+    cpuPercent: counters.cpuPercent ?? 0,
+    lastError: lastError ?? '',
   };
 }

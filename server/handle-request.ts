@@ -26,7 +26,12 @@ export interface HandlerOptions {
 export function createHandler(hub: Hub, options: HandlerOptions): Handler {
   const { host, pathPrefix, token, telemetry, respondWeb } = options;
   const api = createApi(hub, allRoutes(hub, PRODUCT_VERSION), { pathPrefix });
-  const access: Access = { registry: hub.registry, clock: () => hub.clock(), open: token === undefined };
+  const access: Access = {
+    registry: hub.registry,
+    clock: () => hub.clock(),
+    open: token === undefined,
+    openAdmin: isLoopback(host),
+  };
   if (token !== undefined) access.hostToken = hostToken(token);
   const guardsNames = token === undefined && !options.anyHostName && isLoopback(host);
   const context = { identify: (request: Request) => identify(request, access) };

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { LOCAL_CLUSTER } from '../api/access/identity.ts';
+import { newCredential } from '../pipeline/new-access.ts';
 import type { Credential, Registry } from '../storage/registry.ts';
 
 const KEY_SETTING = 'server.agentAccessKeyId';
@@ -11,7 +11,7 @@ export async function ensureLocalCluster(registry: Registry, now: number): Promi
   await registry.createCluster({ cluster: LOCAL_CLUSTER, displayName, status: 'active', createdAt: now });
 }
 
-/** The key pair that this machine's agent signs with: issued once, kept, and issued anew after it was revoked. */
+/** The key pair that this machine's agent signs with: issued once, kept, and issued anew once it was replaced or revoked. */
 export async function localAgentCredential(registry: Registry, now: number): Promise<Credential> {
   const knownId = await registry.setting(KEY_SETTING);
   const known = knownId === undefined ? undefined : await registry.findCredential(knownId);
@@ -20,12 +20,6 @@ export async function localAgentCredential(registry: Registry, now: number): Pro
   await registry.addCredential(credential);
   await registry.putSetting(KEY_SETTING, credential.accessKeyId);
   return credential;
-}
-
-/** A fresh key pair: 80 random bits of id, 240 of secret, in the alphabets that AWS uses. */
-export function newCredential(cluster: string, now: number): Credential {
-  const accessKeyId = `CB${randomBytes(10).toString('hex').toUpperCase()}`;
-  return { accessKeyId, secret: randomBytes(30).toString('base64url'), cluster, createdAt: now };
 }
 
 /** The machine's name as a node id: characters that ids may not hold become "-". */

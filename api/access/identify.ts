@@ -1,5 +1,5 @@
 import { RejectedError } from '../../core/errors.ts';
-import type { ApiToken, IdentityRegistry } from '../../storage/registry.ts';
+import { type ApiToken, type IdentityRegistry, isRevoked } from '../../storage/registry.ts';
 import { sha256Hex } from '../read-body.ts';
 import type { Identity } from './identity.ts';
 import { parseAuthorization, SIGNING_ALGORITHM, verifySignature } from './sigv4.ts';
@@ -9,6 +9,8 @@ export interface Access {
   clock: () => number;
   /** Everybody may push and read; agents sign all the same. */
   open: boolean;
+  /** On an open hub, everybody may administer it too: only where nobody but this machine's users reach it. */
+  openAdmin?: boolean;
   /** A token that the host knows besides those of the registry. */
   hostToken?: ApiToken;
 }
@@ -29,7 +31,7 @@ export async function identify(request: Request, access: Access): Promise<Identi
   const token = tokenOf(header);
   const known = token === undefined ? undefined : await findToken(token, access);
   if (known) return { kind: 'token', name: known.name, scopes: known.scopes };
-  if (access.open) return { kind: 'open' };
+  if (access.open) return { kind: 'open', mayAdminister: access.openAdmin === true };
   if (token !== undefined) throw new RejectedError('unauthenticated', 'the token is unknown or revoked');
   return { kind: 'anonymous' };
 }
@@ -42,22 +44,25 @@ async function identifyAgent(
   const claim = parseAuthorization(header);
   const credential = await registry.findCredential(claim.accessKeyId);
   // Unknown, revoked and wrong keys read alike: a guesser learns nothing.
-  if (!credential || credential.revokedAt !== undefined) {
+  if (!credential || isRevoked(credential, clock())) {
     throw new RejectedError('unauthenticated', `access key ${claim.accessKeyId} is unknown or revoked`);
   }
   const contentSha256 = verifySignature(request, claim, credential.secret, clock());
   const cluster = await registry.getCluster(credential.cluster);
   if (cluster?.status !== 'active') {
-    throw new RejectedError('forbidden', `cluster ${credential.cluster} is disabled`);
+    throw new RejectedError('forbidden', `cluster ${credential.cluster} is ${cluster?.status ?? 'unknown'}`);
   }
   return { kind: 'agent', cluster: credential.cluster, contentSha256 };
 }
 
-async function findToken(token: string, { registry, hostToken }: Access): Promise<ApiToken | undefined> {
+async function findToken(
+  token: string,
+  { registry, clock, hostToken }: Access,
+): Promise<ApiToken | undefined> {
   const hash = hashToken(token);
   if (hostToken?.tokenHash === hash) return hostToken;
   const known = await registry.findApiToken(hash);
-  return known?.revokedAt === undefined ? known : undefined;
+  return known && !isRevoked(known, clock()) ? known : undefined;
 }
 
 /** Basic carries `user:token`; tools that know only a user name put the token there. */

@@ -6,6 +6,8 @@ import { listServices } from '../../pipeline/list-labels.ts';
 import { selectTimeline } from '../../pipeline/run-query.ts';
 import { callOf } from '../connect-call.ts';
 import type { QueryService } from '../gen/cinderblock/v1/query_pb.js';
+import { allWhole, whole } from '../whole-number.ts';
+import { agentFields } from './agent-fields.ts';
 import { timeRange } from './time-range.ts';
 
 const MAX_POINTS_DEFAULT = 240;
@@ -52,10 +54,7 @@ export const queryService: ServiceImpl<typeof QueryService> = {
       nowMs: whole(nowMs),
       clusters: clusters.map(({ agents, ...cluster }) => ({
         ...cluster,
-        agents: agents.map(({ node, bootId, version, engine, cpuPercent, lastError, ...counts }) => ({
-          ...{ node, bootId, version, engine, cpuPercent, lastError },
-          ...allWhole(counts),
-        })),
+        agents: agents.map(agentFields),
       })),
     };
   },
@@ -68,14 +67,3 @@ export const queryService: ServiceImpl<typeof QueryService> = {
     return { hours: hours.map(({ cluster, ...counts }) => ({ cluster, ...allWhole(counts) })) };
   },
 };
-
-/** Counters of agents are what agents say; what is no whole number is cut to one. */
-function whole(value: number): bigint {
-  return BigInt(Math.trunc(value));
-}
-
-function allWhole<T extends Record<string, number>>(counts: T): { [K in keyof T]: bigint } {
-  return Object.fromEntries(Object.entries(counts).map(([name, value]) => [name, whole(value)])) as {
-    [K in keyof T]: bigint;
-  };
-}

@@ -3,7 +3,7 @@ import { identify } from '../../api/access/identify.ts';
 import { allRoutes } from '../../api/all-routes.ts';
 import { gunzip } from '../../api/gunzip.ts';
 import { createApi } from '../../api/router.ts';
-import type { Hub, HubSettings } from '../../pipeline/hub.ts';
+import type { ClusterAccess, Hub, HubSettings } from '../../pipeline/hub.ts';
 import { processBatches } from '../../pipeline/process-batches.ts';
 import { NOW, openHub, type TestHub } from '../pipeline/fixtures.ts';
 
@@ -30,6 +30,10 @@ export interface ApiUnderTest {
 export interface ApiTestOptions {
   /** Default: open to all. */
   open?: boolean;
+  /** Everybody may administer an open hub. Default: nobody. */
+  openAdmin?: boolean;
+  /** How clusters get in. Default: by key pairs. */
+  access?: ClusterAccess;
   pathPrefix?: string;
   settings?: Partial<HubSettings>;
 }
@@ -37,10 +41,16 @@ export interface ApiTestOptions {
 /** The whole API on embedded storage in a temporary folder; its clock stands at NOW. */
 export async function openApi(t: TestContext, options: ApiTestOptions = {}): Promise<ApiUnderTest> {
   const control = await openHub(t);
-  const hub: Hub = { ...control, gunzip, settings: { ...control.settings, ...options.settings } };
+  const hub: Hub = {
+    ...control,
+    gunzip,
+    access: options.access ?? control.access,
+    settings: { ...control.settings, ...options.settings },
+  };
   await hub.registry.createCluster({ cluster: 'local', displayName: '', status: 'active', createdAt: NOW });
   const api = createApi(hub, allRoutes(hub, '1.2.3'), { pathPrefix: options.pathPrefix });
-  const access = { registry: hub.registry, clock: hub.clock, open: options.open ?? true };
+  const { open = true, openAdmin = false } = options;
+  const access = { registry: hub.registry, clock: hub.clock, open, openAdmin };
 
   const send = (path: string, init: RequestInit = {}) =>
     api.handle(new Request(`http://127.0.0.1:4040${path}`, init), {

@@ -63,7 +63,7 @@ export function batchOf(
   const identity = { cluster: 'c', node: 'n', bootId: 'b', sequence, ...overrides };
   const block = new BlockBuilder();
   const batch = batchIdOf(identity);
-  for (const row of rows) addRow(block, { start: NOW - 60_000, ...row, batch });
+  for (const row of rows) addRow(block, { cluster: identity.cluster, start: NOW - 60_000, ...row, batch });
   let kept = 0;
   for (const dataset of block.datasets()) {
     for (const type of dataset.types.values()) for (let r = 0; r < type.count; r++) kept += type.samples[r]!;

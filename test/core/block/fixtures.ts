@@ -53,6 +53,7 @@ export function stackOf(dataset: DatasetBuilder, names: readonly string[]): numb
 }
 
 export interface RowSpec {
+  cluster?: string;
   service?: string;
   type?: string;
   pod?: string;
@@ -75,7 +76,7 @@ export function addRow(block: BlockBuilder, spec: RowSpec): void {
   for (const [stack, value] of entries) dataset.entries.add(stack, value);
   dataset.addAccumulated(spec.type ?? CPU, {
     series: dataset.series.intern([
-      ['cluster', 'c'],
+      ['cluster', spec.cluster ?? 'c'],
       ['pod', spec.pod ?? 'pod-0'],
       ['service_name', service],
     ]),

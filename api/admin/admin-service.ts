@@ -1,0 +1,12 @@
+import type { ServiceImpl } from '@connectrpc/connect';
+import type { AdminService } from '../gen/cinderblock/v1/admin_pb.js';
+import { clusterCalls } from './cluster-calls.ts';
+import { queueCalls } from './queue-calls.ts';
+import { tokenCalls } from './token-calls.ts';
+
+/** Clusters, tokens and queues, for operators. */
+export const adminService: Partial<ServiceImpl<typeof AdminService>> = {
+  ...clusterCalls,
+  ...tokenCalls,
+  ...queueCalls,
+};

@@ -2,8 +2,11 @@ import type { Clock } from './clock.ts';
 import type { HubClock } from './hub-clock.ts';
 import type { HubClient } from './upload/hub-client.ts';
 
-/** How often an agent says that it lives. */
-export const HEARTBEAT_MS = 15_000;
+/** How often an agent says that it lives, until the hub says how often it wants to hear that. */
+const FIRST_HEARTBEAT_MS = 15_000;
+
+/** What a hub may ask for, ms. */
+const HEARTBEAT_MS = { least: 1000, most: 3_600_000 };
 
 /** What a heartbeat says. `counters` are running totals since the boot, and levels such as bytes spooled. */
 export interface HeartbeatBody {
@@ -25,9 +28,10 @@ export interface HeartbeatOptions {
   readonly body: () => HeartbeatBody;
 }
 
-/** Tells the hub every 15 s how the agent does, and takes the hub's time from the answer. */
+/** Tells the hub again and again how the agent does, as often as the hub asks, and takes the hub's time from the answer. */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
+  #everyMs = FIRST_HEARTBEAT_MS;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
@@ -38,7 +42,7 @@ export class Heartbeat {
     while (!signal.aborted) {
       await this.beat(signal);
       // A tenth of jitter: agents that started together do not stay together.
-      await this.#options.clock.sleep(HEARTBEAT_MS * (0.95 + 0.1 * this.#options.random()), signal);
+      await this.#options.clock.sleep(this.#everyMs * (0.95 + 0.1 * this.#options.random()), signal);
     }
   }
 
@@ -50,8 +54,9 @@ export class Heartbeat {
     try {
       const answer = await client.post('heartbeat', 'application/json', bytes, signal);
       if (answer.status !== 200) return false;
-      const nowMs = timeIn(answer.body);
+      const { nowMs, heartbeatMs } = readHeartbeatAnswer(answer.body);
       if (nowMs !== undefined) hubClock.observe(nowMs, sentAt);
+      if (heartbeatMs !== undefined) this.#everyMs = heartbeatMs;
       return true;
     } catch {
       return false;
@@ -59,12 +64,19 @@ export class Heartbeat {
   }
 }
 
-/** `{"nowMs": …}`: finer than the whole seconds of a Date header. */
-function timeIn(body: string): number | undefined {
+/** `{"nowMs": …, "settings": {"heartbeatMs": …}}`: the time is finer than the whole seconds of a Date header. */
+function readHeartbeatAnswer(body: string): { nowMs?: number; heartbeatMs?: number } {
   try {
-    const { nowMs } = JSON.parse(body) as { nowMs?: unknown };
-    return typeof nowMs === 'number' && Number.isFinite(nowMs) && nowMs > 0 ? nowMs : undefined;
+    const { nowMs, settings } = JSON.parse(body) as { nowMs?: unknown; settings?: { heartbeatMs?: unknown } };
+    return {
+      nowMs: within(nowMs, 1, Number.MAX_SAFE_INTEGER),
+      heartbeatMs: within(settings?.heartbeatMs, HEARTBEAT_MS.least, HEARTBEAT_MS.most),
+    };
   } catch {
-    return undefined;
+    return {};
   }
+}
+
+function within(value: unknown, least: number, most: number): number | undefined {
+  return typeof value === 'number' && value >= least && value <= most ? value : undefined;
 }

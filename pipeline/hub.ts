@@ -31,6 +31,8 @@ export interface HubSettings {
   readonly processBytesMax: number;
   /** How long a batch is hidden from other processors while one works on it, ms. */
   readonly processVisibilityMs: number;
+  /** How often agents are asked to say that they live, ms. */
+  readonly heartbeatMs: number;
   /** Blocks read at once by one query. */
   readonly queryConcurrency: number;
 }
@@ -47,6 +49,8 @@ export const defaultHubSettings: HubSettings = {
   processBatchesMax: 500,
   processBytesMax: 32 * MIB,
   processVisibilityMs: 60_000,
+  // Each is a request and a write that AWS bills; at 15 s they would cost more than all batches (docs/cost.md).
+  heartbeatMs: 300_000,
   queryConcurrency: 16,
 };
 

@@ -7,13 +7,14 @@ const COUNTERS_MAX = 64;
 const TEXT_MAX = 2048;
 
 /**
- * Notes that an agent lives, and what it counted. Answers the hub's time, from which the agent corrects its clock.
+ * Notes that an agent lives, and what it counted. Answers the hub's time, from which the agent corrects its clock, and
+ * how long it may wait until it does so again.
  * @param request.body as it came: anything that is not as expected is refused
  */
 export async function recordHeartbeat(
   hub: Hub,
   request: { cluster: string; body: unknown },
-): Promise<{ nowMs: number; settings: Record<string, never> }> {
+): Promise<{ nowMs: number; settings: { heartbeatMs: number } }> {
   const body = asObject(request.body, 'heartbeat');
   const node = asText(body.node, 'node');
   const bootId = asText(body.bootId, 'bootId');
@@ -36,7 +37,7 @@ export async function recordHeartbeat(
         : asText(body.lastError, 'lastError'),
   });
   hub.telemetry.count('heartbeats_total', 1, { cluster: request.cluster });
-  return { nowMs: at, settings: {} };
+  return { nowMs: at, settings: { heartbeatMs: hub.settings.heartbeatMs } };
 }
 
 function asObject(value: unknown, what: string): Record<string, unknown> {

@@ -13,6 +13,9 @@ export const LOCAL_TENANT = 'local';
  */
 const VISIBILITY_MS = 5000;
 
+/** On one machine a heartbeat costs nothing, and who watches a first agent wants to see it live. */
+const HEARTBEAT_MS = 15_000;
+
 /** The hub of one machine: the use cases' ports on a data folder. */
 export function openHub(
   storage: EmbeddedStorage,
@@ -28,7 +31,12 @@ export function openHub(
     clock: options.clock,
     random: Math.random,
     tenant: LOCAL_TENANT,
-    settings: { ...defaultHubSettings, processVisibilityMs: VISIBILITY_MS, ...options.settings },
+    settings: {
+      ...defaultHubSettings,
+      processVisibilityMs: VISIBILITY_MS,
+      heartbeatMs: HEARTBEAT_MS,
+      ...options.settings,
+    },
     telemetry: options.telemetry,
   };
 }

@@ -7,7 +7,7 @@ export const HUB_SHAPE: HubShape = {
   queryMemoryMb: 1769,
   processorBatches: 100,
   processorWindowSeconds: 5,
-  messageGroups: true,
+  messageGroups: false,
   alarms: 30,
   customMetrics: 25,
   ingestLogBytes: 1000,

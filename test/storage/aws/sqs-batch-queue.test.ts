@@ -9,9 +9,12 @@ import { awsError, type Command, scriptedClient, tally } from './command-clients
 
 const URLS = { queueUrl: 'https://sqs/1/batches', deadLetterUrl: 'https://sqs/1/batches-dead' };
 
-function on(answer: (command: Command, ordinal: number) => unknown) {
+function on(
+  answer: (command: Command, ordinal: number) => unknown,
+  options: Partial<Parameters<typeof sqsBatchQueue>[1]> = {},
+) {
   const client = scriptedClient(answer);
-  return { client, queue: sqsBatchQueue(client, URLS) };
+  return { client, queue: sqsBatchQueue(client, { ...URLS, ...options }) };
 }
 
 /** A queue of `count` messages, delivered in full requests. */
@@ -29,7 +32,7 @@ function queueOf(count: number) {
   });
 }
 
-test('send: one request, with the tenant as its group and the batch as it is', async () => {
+test('send: one request, with the batch as it is', async () => {
   const { client, queue } = on(() => ({}));
   await queue.send(aMessage('b', Uint8Array.of(1, 2)));
   assert.deepEqual(client.commands, [
@@ -39,10 +42,15 @@ test('send: one request, with the tenant as its group and the batch as it is', a
         QueueUrl: URLS.queueUrl,
         MessageBody: '{"v":1,"b":"b","t":"acme","c":"prod","r":1000}',
         MessageAttributes: { payload: { DataType: 'Binary', BinaryValue: Uint8Array.of(1, 2) } },
-        MessageGroupId: 'acme',
       },
     },
   ]);
+});
+
+test('send: the tenant is the group where tenants share a queue', async () => {
+  const { client, queue } = on(() => ({}), { tenantGroups: true });
+  await queue.send(aMessage('b'));
+  assert.equal(client.commands[0]?.input.MessageGroupId, 'acme');
 });
 
 test('receive: ten per request, first one that waits, then several that do not, never more than wanted', async () => {

@@ -29,12 +29,14 @@ export interface FakeApi {
   close(): Promise<void>;
 }
 
-export type FakeMode = 'data' | 'empty' | 'other-range' | 'error' | 'partial' | 'deep';
+export type FakeMode = 'data' | 'started' | 'empty' | 'other-range' | 'error' | 'partial' | 'deep';
 
 const DIST = new URL('../../web/dist/', import.meta.url).pathname;
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const ALLOC = 'memory:alloc_space:bytes:space:bytes';
 const HOUR = 3_600_000;
+/** How long there has been data in mode 'started'. */
+const STARTED_MS = 600_000;
 /** As a host with sign-in sends it: the page may also talk to its provider. */
 const CSP =
   "default-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; connect-src 'self' http://127.0.0.1:*";
@@ -117,7 +119,7 @@ function answerPost(fake: FakeApi, path: string, body: Record<string, unknown>, 
 function services(fake: FakeApi, end: number) {
   if (fake.mode === 'empty') return [];
   const lastSeenMs = String(fake.mode === 'other-range' ? end - 30 * HOUR : end - 4000);
-  const firstSeenMs = String(end - 40 * HOUR);
+  const firstSeenMs = String(end - (fake.mode === 'started' ? STARTED_MS : 40 * HOUR));
   return ['payments', 'search', 'checkout', 'postgres', 'node-agent'].map((name, i) => ({
     name,
     profileTypes: i < 3 ? [CPU, ALLOC] : [CPU],
@@ -134,6 +136,7 @@ function timeline(fake: FakeApi, start: number, end: number, maxPoints: number) 
   const isEmpty = fake.mode === 'empty' || fake.mode === 'other-range';
   for (let time = Math.floor(start / stepMs) * stepMs; time < end && !isEmpty; time += stepMs) {
     const part = (time - start) / (end - start);
+    if (fake.mode === 'started' && time + stepMs <= end - STARTED_MS) continue;
     if (part > 0.62 && part < 0.68) continue;
     const cores =
       3.1 + Math.sin(time / stepMs / 9) * 0.8 + Math.sin(time / stepMs / 2.3) * 0.3 + (part > 0.8 ? 1.4 : 0);
@@ -199,7 +202,17 @@ function clusters(fake: FakeApi) {
     }),
   ];
   return {
-    clusters: [{ id: 'local', displayName: 'This machine', status: 'active', agents }],
+    clusters: [
+      {
+        id: 'old-eu',
+        displayName: '',
+        status: 'removed',
+        agents: [agent('node-z', { lastSeenMs: String(Date.now() - 50 * HOUR) })],
+      },
+      { id: 'staging', displayName: '', status: 'disabled', agents: [agent('node-s', {})] },
+      { id: 'fresh', displayName: '', status: 'active', agents: [] },
+      { id: 'local', displayName: 'This machine', status: 'active', agents },
+    ],
     nowMs: String(Date.now()),
   };
 }

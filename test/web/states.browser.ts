@@ -79,14 +79,52 @@ test('absolute instead of share, swap, and back to Explore', async () => {
 
 test('clusters: agents worst first with the reason, and the audit', async () => {
   await goto('./clusters');
-  const rows = page().locator('.cluster tbody tr');
+  const local = page().getByRole('region', { name: 'Cluster This machine' });
+  const rows = local.locator('tbody tr');
   await rows.first().waitFor();
   assert.match((await rows.first().textContent())!, /silent.*node-d.*3 h ago/);
   await page().getByText('upload refused: 403, the credential was revoked').waitFor();
-  await page().getByText('1 of 5 agents good').waitFor();
+  await local.getByText('1 of 5 agents good').waitFor();
+  await local.getByText('active', { exact: true }).waitFor();
+  await local.getByText(/^last heartbeat \d+ s ago$/).waitFor();
   const audit = page().getByRole('region', { name: 'Audit per hour' }).locator('tbody tr');
   assert.equal(await audit.count(), 6);
   assert.match((await audit.first().textContent())!, /400/);
+});
+
+test('clusters: what is disabled or removed says what that means, and a new one what to do', async () => {
+  await goto('./clusters');
+  const cluster = (name: string) => page().getByRole('region', { name: `Cluster ${name}` });
+  await cluster('staging').getByText('The hub refuses its batches').waitFor();
+  await cluster('staging').getByText('1 agent', { exact: true }).waitFor();
+  await cluster('old-eu').getByText('What it stored stays until its retention ends.').waitFor();
+  assert.ok(
+    !(await cluster('old-eu').getByRole('table').isVisible()),
+    'agents of a removed cluster are folded',
+  );
+  await cluster('fresh').getByText('no heartbeat yet').waitFor();
+  assert.deepEqual(
+    await page()
+      .getByRole('region', { name: /^Cluster / })
+      .evaluateAll((all) => all.map((section) => section.getAttribute('aria-label'))),
+    ['Cluster This machine', 'Cluster fresh', 'Cluster staging', 'Cluster old-eu'],
+  );
+  await page().getByRole('button', { name: 'Copy: cinderblock cluster add NAME' }).waitFor();
+});
+
+test('cores are measured against the time that has data', async () => {
+  fake.mode = 'started';
+  await goto('./?service=payments');
+  await waitForGraph(page());
+  await page()
+    .locator('.breadcrumbs')
+    .getByText(/ over 10 min with data, /)
+    .waitFor();
+  const text = (await page().locator('.breadcrumbs').textContent())!;
+  const [, mcores, seconds] = /All: ([\d.]+) mcores over 10 min with data, ([\d.]+) s$/.exec(text)!;
+  const measured = Number(seconds) / (Number(mcores) / 1000);
+  assert.ok(Math.abs(measured - 600) < 20, `${text}: over ${measured} s`);
+  fake.mode = 'data';
 });
 
 test('with no data at all the page says how to get some', async () => {

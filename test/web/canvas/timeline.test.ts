@@ -10,6 +10,7 @@ import {
 } from '../../../web/src/canvas/paint-timeline.ts';
 
 const timeline = (times: number[]) => ({
+  span: { start: 0, end: 0 },
   stepMs: 10,
   unit: 'count',
   completeness: undefined,

@@ -19,6 +19,8 @@ export interface TimelinePoint {
 }
 
 export interface Timeline {
+  /** What was asked for; steps may begin before it and end after it. */
+  span: Span;
   stepMs: number;
   unit: string;
   points: TimelinePoint[];
@@ -87,6 +89,7 @@ export async function selectTimeline(request: TimelineQuery, abort: AbortSignal)
     abort,
   );
   return {
+    span: { start: request.start, end: request.end },
     stepMs: number(answer.stepMs),
     unit: text(answer.unit),
     points: list(answer.points).map((point) => ({

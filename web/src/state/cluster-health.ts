@@ -1,4 +1,4 @@
-import type { Agent } from './api.ts';
+import type { Agent, Cluster } from './api.ts';
 import { ageText } from './time-range.ts';
 
 export type Health = 'good' | 'warn' | 'bad';
@@ -57,4 +57,38 @@ const RANK: Record<Health, number> = { bad: 0, warn: 1, good: 2 };
 export function sortAgents(agents: readonly Agent[], nowMs: number): Agent[] {
   const rank = (agent: Agent) => RANK[agentHealth(agent, nowMs).health];
   return [...agents].sort((a, b) => rank(a) - rank(b) || (a.node < b.node ? -1 : 1));
+}
+
+export interface ClusterStanding {
+  health: Health | 'off';
+  word: string;
+  /** What the status means for who runs the cluster; '' where there is nothing to say. */
+  consequence: string;
+}
+
+/** What the registry says of a cluster, in words. A status of a newer server stays as it is. */
+export function clusterStanding({ id, status }: Cluster): ClusterStanding {
+  if (status === 'disabled') {
+    const consequence = `The hub refuses its batches; the agents keep them. “cinderblock cluster enable ${id}” lets them in.`;
+    return { health: 'warn', word: 'disabled', consequence };
+  }
+  if (status === 'removed') {
+    return { health: 'off', word: 'removed', consequence: 'What it stored stays until its retention ends.' };
+  }
+  return { health: 'good', word: status || 'active', consequence: '' };
+}
+
+const STANDING_RANK: Record<ClusterStanding['health'], number> = { good: 0, bad: 0, warn: 1, off: 2 };
+
+/** Those that should report first, then by name. */
+export function sortClusters(clusters: readonly Cluster[]): Cluster[] {
+  const rank = (cluster: Cluster) => STANDING_RANK[clusterStanding(cluster).health];
+  const name = ({ displayName, id }: Cluster) => displayName || id;
+  return [...clusters].sort((a, b) => rank(a) - rank(b) || (name(a) < name(b) ? -1 : 1));
+}
+
+/** The newest heartbeat of any agent, in ms since epoch; undefined before the first. */
+export function lastHeartbeat({ agents }: Cluster): number | undefined {
+  const newest = Math.max(0, ...agents.map(({ lastSeenMs }) => lastSeenMs));
+  return newest > 0 ? newest : undefined;
 }

@@ -1,7 +1,6 @@
 import { FrameKind } from '../../../core/flamegraph/call-tree.ts';
 import type { TreeSides } from '../../../core/flamegraph/tree-sides.ts';
 import { formatChange, formatCores, formatShare, formatValue, signed } from './format.ts';
-import type { Span } from './time-range.ts';
 
 /** What values of a tree are measured against. */
 export interface FrameContext {
@@ -11,9 +10,10 @@ export interface FrameContext {
   /** Totals of all that was asked for, before transforms. */
   whole: { left: number; right: number };
   isCpu: boolean;
-  span: Span;
-  /** The earlier span of a diff. */
-  earlier: Span;
+  /** Time with data, in ms: value ÷ it is a number of cores. */
+  coveredMs: number;
+  /** The same for the earlier side of a diff. */
+  earlierCoveredMs: number;
 }
 
 export interface Fact {
@@ -48,7 +48,7 @@ export function frameFacts(context: FrameContext, row: number): Fact[] {
   return context.sides.right ? diffFacts(context, row) : plainFacts(context, row);
 }
 
-function plainFacts({ sides, zoomRow, whole, isCpu, span }: FrameContext, row: number): Fact[] {
+function plainFacts({ sides, zoomRow, whole, isCpu, coveredMs }: FrameContext, row: number): Fact[] {
   const { tree } = sides;
   const value = (amount: number) => formatValue(amount * tree.scale, tree.unit);
   const line = (label: string, amount: number): Fact => {
@@ -59,17 +59,16 @@ function plainFacts({ sides, zoomRow, whole, isCpu, span }: FrameContext, row: n
     return { label, value: value(amount), detail: `${ofView}${ofAll} of all` };
   };
   const facts = [line('Total', tree.total[row]), line('Self', tree.self[row])];
-  if (isCpu)
-    facts.push({ label: 'Cores', value: formatCores(tree.total[row] * tree.scale, span.end - span.start) });
+  if (isCpu) facts.push({ label: 'Cores', value: formatCores(tree.total[row] * tree.scale, coveredMs) });
   return facts;
 }
 
-function diffFacts({ sides, whole, isCpu, span, earlier }: FrameContext, row: number): Fact[] {
+function diffFacts({ sides, whole, isCpu, coveredMs, earlierCoveredMs }: FrameContext, row: number): Fact[] {
   const { tree } = sides;
   const right = sides.right!;
   const value = (amount: number) => formatValue(amount * tree.scale, tree.unit);
-  const side = (label: string, total: number, all: number, { start, end }: Span): Fact => {
-    const cores = isCpu ? `, ${formatCores(total * tree.scale, end - start)}` : '';
+  const side = (label: string, total: number, all: number, covered: number): Fact => {
+    const cores = isCpu ? `, ${formatCores(total * tree.scale, covered)}` : '';
     return { label, value: value(total), detail: `${formatShare(total, all)}${cores}` };
   };
   const change = (label: string, a: number, b: number): Fact => ({
@@ -78,8 +77,8 @@ function diffFacts({ sides, whole, isCpu, span, earlier }: FrameContext, row: nu
     detail: `${formatChange(share(a, whole.left), share(b, whole.right))} of share`,
   });
   return [
-    side('A total', tree.total[row], whole.left, earlier),
-    side('B total', right.total[row], whole.right, span),
+    side('A total', tree.total[row], whole.left, earlierCoveredMs),
+    side('B total', right.total[row], whole.right, coveredMs),
     change('Total change', tree.total[row], right.total[row]),
     change('Self change', tree.self[row], right.self[row]),
   ];

@@ -11,6 +11,7 @@ import {
   type TimelineQuery,
   type TreeQuery,
 } from './api.ts';
+import { coveredTime } from './covered-time.ts';
 import { markMoment } from './moments.ts';
 import { view } from './navigation.ts';
 import { findPath, pathHash } from './path-hash.ts';
@@ -141,6 +142,28 @@ export const baselineTimeline = resource<Asked<TimelineQuery>, Timeline>(
       : undefined,
   selectTimeline,
 );
+
+/** When the chosen service, or the oldest of all, was first seen. */
+function firstSeen(service: string): number {
+  const known = services.value.data ?? [];
+  const chosen = service === '' ? known : known.filter(({ name }) => name === service);
+  return Math.min(...chosen.map(({ firstSeenMs }) => firstSeenMs));
+}
+
+/** Time with data in what the flame graph shows, in ms; of a diff, on its later side. */
+export const coveredMs = computed(() => {
+  const known = timeline.value.data;
+  // Of a range that moves, the timeline's own: it is as old as the data is.
+  const span = (selectionText.value === undefined ? known?.span : undefined) ?? shownSpan.value;
+  return coveredTime(known, span, firstSeen(view.value.service));
+});
+
+/** The same for the baseline of a diff. */
+export const baselineCoveredMs = computed(() => {
+  const known = baselineTimeline.value.data;
+  const { service } = view.value.baseline;
+  return coveredTime(known, known?.span ?? baselineSpan.value, firstSeen(service ?? view.value.service));
+});
 
 /** The query behind the flame graph; of a diff, the earlier side with the later one in `compare`. */
 export const treeQuery = computed<TreeQuery | undefined>(() => {
@@ -275,7 +298,7 @@ export const flameLayout = computed(
   () => shaped.value && layoutFlame(shaped.value.tree, widthsOf(shaped.value)),
 );
 
-/** Of one profile its totals. Of a diff, both sides together: as shares of each side, or as value per second. */
+/** Of one profile its totals. Of a diff, both sides together: as shares of each side, or as value per second with data. */
 export function widthsOf(sides: TreeSides): Float64Array {
   const { tree, right } = sides;
   if (!right) return tree.total;
@@ -291,12 +314,7 @@ export const sideFactors = computed(() => {
   if (view.value.normalise === 'share') {
     return { left: inverse(current.whole.left), right: inverse(current.whole.right) };
   }
-  const { left, right } = current.header;
-  const seconds = (side: Span | undefined, other: Span) => {
-    const { start, end } = side ?? other;
-    return Math.max(0.001, (end - start) / 1000);
-  };
-  return { left: 1 / seconds(left, baselineSpan.value), right: 1 / seconds(right, shownSpan.value) };
+  return { left: 1000 / baselineCoveredMs.value, right: 1000 / coveredMs.value };
 });
 
 function inverse(value: number): number {

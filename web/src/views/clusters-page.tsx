@@ -1,11 +1,18 @@
 import { type Agent, type AuditHour, auditLoss, type Cluster, listClusters } from '../state/api.ts';
-import { agentHealth, sortAgents } from '../state/cluster-health.ts';
+import {
+  agentHealth,
+  clusterStanding,
+  lastHeartbeat,
+  sortAgents,
+  sortClusters,
+} from '../state/cluster-health.ts';
 import { digits, formatBytes, formatCount, formatShare } from '../state/format.ts';
 import { view } from '../state/navigation.ts';
 import { utc } from '../state/preferences.ts';
 import { askedAgain, clock } from '../state/profile-model.ts';
 import { resource } from '../state/resource.ts';
 import { ageText, dayText, spanText, timeText } from '../state/time-range.ts';
+import { Command } from './command.tsx';
 import { PanelState } from './panel-state.tsx';
 
 const AUDIT_MS = 24 * 3_600_000;
@@ -28,14 +35,14 @@ export function ClustersPage() {
   return (
     <>
       <section class="panel padded" aria-labelledby="agents-title">
-        <h2 id="agents-title">Agents</h2>
+        <h2 id="agents-title">Clusters and their agents</h2>
         <div class="panel-area">
           {load.data && known.length === 0 && (
             <p class="empty-line">
               No cluster has registered yet. <code>npm start</code> starts a server with an agent of its own.
             </p>
           )}
-          {known.map((cluster) => (
+          {sortClusters(known).map((cluster) => (
             <ClusterSection key={cluster.id} cluster={cluster} nowMs={load.data!.nowMs || clock.value} />
           ))}
           <PanelState load={load} what="agents" />
@@ -45,6 +52,7 @@ export function ClustersPage() {
           or dropped. Behind: newest stored sample older than 2 min.
         </p>
       </section>
+      <AddCluster />
       <section class="panel padded" aria-labelledby="audit-title">
         <h2 id="audit-title">Samples taken and stored, last 24 hours</h2>
         <div class="panel-area">
@@ -57,58 +65,101 @@ export function ClustersPage() {
 }
 
 function ClusterSection({ cluster, nowMs }: { cluster: Cluster; nowMs: number }) {
-  const good = cluster.agents.filter((agent) => agentHealth(agent, nowMs).health === 'good').length;
+  const name = cluster.displayName || cluster.id;
+  const { health, word, consequence } = clusterStanding(cluster);
   return (
-    <section class="cluster" aria-label={`Cluster ${cluster.displayName || cluster.id}`}>
+    <section class="cluster" aria-label={`Cluster ${name}`}>
       <h3>
-        {cluster.displayName || cluster.id}
-        {cluster.displayName && cluster.displayName !== cluster.id && (
-          <code class="cluster-id">{cluster.id}</code>
-        )}
+        {name}
+        {name !== cluster.id && <code class="cluster-id">{cluster.id}</code>}
         <span class="cluster-count">
-          {good} of {cluster.agents.length} agents good{cluster.status && `, ${cluster.status}`}
+          <span class={`dot dot-${health}`} aria-hidden="true" /> {word}
         </span>
+        <Heartbeat cluster={cluster} nowMs={nowMs} />
       </h3>
-      {cluster.agents.length === 0 ? (
-        <p class="empty-line">No agent has reported yet.</p>
-      ) : (
-        <div
-          class="table-scroll"
-          tabIndex={0}
-          role="region"
-          aria-label={`Agents of ${cluster.displayName || cluster.id}`}
-        >
-          <table class="data-table">
-            <thead>
-              <tr>
-                <th scope="col">State</th>
-                <th scope="col">Node</th>
-                <th scope="col">Last seen</th>
-                <th scope="col">Lag</th>
-                <th scope="col">Samples taken</th>
-                <th scope="col">Lost by kernel</th>
-                <th scope="col">Dropped</th>
-                <th scope="col">Spool</th>
-                <th scope="col">Cost</th>
-                <th scope="col">Engine</th>
-                <th scope="col">Version</th>
-              </tr>
-            </thead>
-            <tbody>
-              {sortAgents(cluster.agents, nowMs).map((agent) => (
-                <AgentRow key={`${agent.node}/${agent.bootId}`} agent={agent} nowMs={nowMs} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+      {consequence !== '' && <p class="empty-line">{consequence}</p>}
+      {cluster.agents.length === 0 && word === 'active' && (
+        <p class="empty-line">
+          No agent has reported yet. What “cinderblock cluster add” printed says how to start them.
+        </p>
       )}
+      {cluster.agents.length > 0 && (
+        // Of a removed cluster the agents are history.
+        <details open={health !== 'off'} class="agents">
+          <summary>{agentsText(cluster, nowMs)}</summary>
+          <AgentTable cluster={cluster} nowMs={nowMs} name={name} />
+        </details>
+      )}
+    </section>
+  );
+}
+
+function Heartbeat({ cluster, nowMs }: { cluster: Cluster; nowMs: number }) {
+  const newest = lastHeartbeat(cluster);
+  if (newest === undefined) return <span class="cluster-count">no heartbeat yet</span>;
+  return (
+    <span class="cluster-count" title={momentText(newest)}>
+      last heartbeat {ageText(nowMs - newest)} ago
+    </span>
+  );
+}
+
+function agentsText({ agents, status }: Cluster, nowMs: number): string {
+  const count = `${agents.length} agent${agents.length === 1 ? '' : 's'}`;
+  if (status === 'disabled' || status === 'removed') return count;
+  const good = agents.filter((agent) => agentHealth(agent, nowMs).health === 'good').length;
+  return `${good} of ${count} good`;
+}
+
+function momentText(ms: number): string {
+  return `${dayText(ms, utc.value)} ${timeText(ms, utc.value)}`;
+}
+
+function AgentTable({ cluster, nowMs, name }: { cluster: Cluster; nowMs: number; name: string }) {
+  return (
+    <div class="table-scroll" tabIndex={0} role="region" aria-label={`Agents of ${name}`}>
+      <table class="data-table">
+        <thead>
+          <tr>
+            <th scope="col">State</th>
+            <th scope="col">Node</th>
+            <th scope="col">Last seen</th>
+            <th scope="col">Lag</th>
+            <th scope="col">Samples taken</th>
+            <th scope="col">Lost by kernel</th>
+            <th scope="col">Dropped</th>
+            <th scope="col">Spool</th>
+            <th scope="col">Cost</th>
+            <th scope="col">Engine</th>
+            <th scope="col">Version</th>
+          </tr>
+        </thead>
+        <tbody>
+          {sortAgents(cluster.agents, nowMs).map((agent) => (
+            <AgentRow key={`${agent.node}/${agent.bootId}`} agent={agent} nowMs={nowMs} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** The way in is the command line: it may, and it prints the secrets where they belong. */
+function AddCluster() {
+  return (
+    <section class="panel padded" aria-labelledby="add-title">
+      <h2 id="add-title">Add a cluster</h2>
+      <Command text="cinderblock cluster add NAME" />
+      <p class="rule">
+        It registers the cluster and prints what its agents need, step by step. The cluster is on this page at
+        once, and its agents with their first heartbeat.
+      </p>
     </section>
   );
 }
 
 function AgentRow({ agent, nowMs }: { agent: Agent; nowMs: number }) {
   const { health, word, reason } = agentHealth(agent, nowMs);
-  const seen = `${dayText(agent.lastSeenMs, utc.value)} ${timeText(agent.lastSeenMs, utc.value)}`;
   const part = (value: number) =>
     `${formatCount(value)}${value > 0 ? ` (${formatShare(value, agent.samplesTaken)})` : ''}`;
   return (
@@ -118,7 +169,9 @@ function AgentRow({ agent, nowMs }: { agent: Agent; nowMs: number }) {
           <span class={`dot dot-${health}`} aria-hidden="true" /> {word}
         </td>
         <th scope="row">{agent.node}</th>
-        <td title={seen}>{agent.lastSeenMs > 0 ? `${ageText(nowMs - agent.lastSeenMs)} ago` : 'never'}</td>
+        <td title={momentText(agent.lastSeenMs)}>
+          {agent.lastSeenMs > 0 ? `${ageText(nowMs - agent.lastSeenMs)} ago` : 'never'}
+        </td>
         <td>{agent.lagMs < 0 ? 'unknown' : ageText(agent.lagMs)}</td>
         <td>{formatCount(agent.samplesTaken)}</td>
         <td>{part(agent.samplesLost)}</td>

@@ -2,8 +2,10 @@ import { formatChange, formatCores, formatShare, formatValue, signed } from '../
 import { navigate, view } from '../state/navigation.ts';
 import { utc } from '../state/preferences.ts';
 import {
+  baselineCoveredMs,
   baselineSpan,
   baselineTimeline,
+  coveredMs,
   isCpu,
   outerSpan,
   shaped,
@@ -144,14 +146,12 @@ function DiffLegend() {
 }
 
 function verdictText(): string {
-  const { whole, tree, header } = shaped.value!;
+  const { whole, tree } = shaped.value!;
   if (whole.left === 0 && whole.right === 0) return 'Neither side has samples.';
   if (whole.left === 0) return 'A has no samples: everything is new.';
   if (whole.right === 0) return 'B has no samples: everything is gone.';
-  const rate = (value: number, side: { start: number; end: number }) =>
-    value / Math.max(1, side.end - side.start);
-  const a = rate(whole.left, header.left ?? baselineSpan.value);
-  const b = rate(whole.right, header.right ?? shownSpan.value);
+  const a = whole.left / baselineCoveredMs.value;
+  const b = whole.right / coveredMs.value;
   const amount = (perMs: number) =>
     isCpu.value
       ? formatCores(perMs * tree.scale, 1)

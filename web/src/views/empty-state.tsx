@@ -9,7 +9,7 @@ import { profileTypeName } from '../state/profile-type.ts';
 import { resource } from '../state/resource.ts';
 import { filterText } from '../state/selector.ts';
 import { spanText } from '../state/time-range.ts';
-import { copyText } from './actions.ts';
+import { Command } from './command.tsx';
 
 const SEARCH_BACK_MS = 90 * 86_400_000;
 
@@ -133,22 +133,6 @@ function NothingAtAll() {
         </a>
         .
       </p>
-    </div>
-  );
-}
-
-function Command({ text }: { text: string }) {
-  return (
-    <div class="command">
-      <code>{text}</code>
-      <button
-        type="button"
-        class="button"
-        aria-label={`Copy: ${text}`}
-        onClick={() => void copyText(text, 'Command')}
-      >
-        Copy
-      </button>
     </div>
   );
 }

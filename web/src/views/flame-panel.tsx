@@ -3,8 +3,9 @@ import { ContextMenu, type MenuItem } from '../parts/menu.tsx';
 import { formatCores, formatCount, formatShare, formatValue } from '../state/format.ts';
 import { frameFacts, frameModule, frameName } from '../state/frame-facts.ts';
 import { navigate, view } from '../state/navigation.ts';
-import { flameLayout, isCpu, selectedRow, shaped, zoomRow } from '../state/profile-model.ts';
+import { coveredMs, flameLayout, isCpu, selectedRow, shaped, zoomRow } from '../state/profile-model.ts';
 import { keysOf } from '../state/shortcuts.ts';
+import { ageText } from '../state/time-range.ts';
 import { pathTo } from '../state/tree-walk.ts';
 import type { Shaped } from '../worker/messages.ts';
 import {
@@ -53,10 +54,12 @@ export function totalText(current: Shaped): string {
   const { tree, right, header } = current;
   const value = (amount: number) => formatValue(amount * tree.scale, tree.unit);
   if (right) return `A ${value(current.whole.left)}, B ${value(current.whole.right)}`;
-  const cores = isCpu.value
-    ? `${formatCores(current.whole.left * tree.scale, header.end - header.start)}, `
-    : '';
-  return `${cores}${value(current.whole.left)}`;
+  if (!isCpu.value) return value(current.whole.left);
+  const covered = coveredMs.value;
+  // Where much of the range has no data, cores are an average of the rest.
+  const isPart = covered < 0.95 * (header.end - header.start);
+  const part = isPart ? ` over ${ageText(covered)} with data` : '';
+  return `${formatCores(current.whole.left * tree.scale, covered)}${part}, ${value(current.whole.left)}`;
 }
 
 function summaryOf(current: Shaped): string {

@@ -1,7 +1,7 @@
 import { computed } from '@preact/signals';
 import type { TreeSides } from '../../../core/flamegraph/tree-sides.ts';
 import type { FrameContext } from '../state/frame-facts.ts';
-import { baselineSpan, isCpu, shaped, shownSpan, zoomRow } from '../state/profile-model.ts';
+import { baselineCoveredMs, coveredMs, isCpu, shaped, zoomRow } from '../state/profile-model.ts';
 
 /** What the values of the tree on screen are measured against. */
 export const frameContext = computed<FrameContext | undefined>(() => {
@@ -11,13 +11,13 @@ export const frameContext = computed<FrameContext | undefined>(() => {
 
 /** The same for a tree that was made from it, such as half a sandwich. */
 export function contextOf(sides: TreeSides, zoom: number): FrameContext {
-  const { header, whole } = shaped.value!;
+  const { whole } = shaped.value!;
   return {
     sides,
     zoomRow: zoom,
     whole,
     isCpu: isCpu.value,
-    span: header.right ?? (sides.right ? shownSpan.value : { start: header.start, end: header.end }),
-    earlier: header.left ?? baselineSpan.value,
+    coveredMs: coveredMs.value,
+    earlierCoveredMs: baselineCoveredMs.value,
   };
 }

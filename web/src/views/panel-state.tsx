@@ -14,7 +14,8 @@ export function PanelState({
   what: string;
   quiet?: boolean;
 }) {
-  if (load.error && ['expired', 'refused'].includes(session.value.kind)) return <PanelWaits stale={load.data !== undefined} />;
+  if (load.error && ['expired', 'refused'].includes(session.value.kind))
+    return <PanelWaits stale={load.data !== undefined} />;
   if (load.error) return <PanelError error={load.error} what={what} stale={load.data !== undefined} />;
   if (!load.loading) {
     return quiet && load.data === undefined ? <div class="panel-message">No {what} yet.</div> : null;

@@ -1,7 +1,8 @@
 import {
-  BLOCK_FORMAT_VERSION,
   BLOCK_MAGIC,
+  DOWNSAMPLED_FORMAT_VERSION,
   HEADER_LENGTH,
+  RAW_FORMAT_VERSION,
   TRAILER_LENGTH,
 } from '../../core/block/block-format.ts';
 import { BlockReader } from '../../core/block/block-reader.ts';
@@ -62,12 +63,17 @@ export async function verifyBlock(
 
 async function damageOfHeader(file: BlockFile): Promise<Damage | undefined> {
   const header = await file.source.read(0, HEADER_LENGTH);
-  const expected = new ByteWriter(HEADER_LENGTH);
-  expected.u32(BLOCK_MAGIC);
-  expected.u16(BLOCK_FORMAT_VERSION);
-  expected.u16(0);
-  if (expected.view().every((byte, i) => header[i] === byte)) return undefined;
+  const isHeader = (version: number) => headerOf(version).every((byte, i) => header[i] === byte);
+  if ([RAW_FORMAT_VERSION, DOWNSAMPLED_FORMAT_VERSION].some(isHeader)) return undefined;
   return { section: 'header', range: [0, HEADER_LENGTH], message: 'does not begin as a block does' };
+}
+
+function headerOf(version: number): Uint8Array {
+  const header = new ByteWriter(HEADER_LENGTH);
+  header.u32(BLOCK_MAGIC);
+  header.u16(version);
+  header.u16(0);
+  return header.view();
 }
 
 async function damageOfBytes(file: BlockFile, { name, ref }: NamedSection): Promise<Damage | undefined> {

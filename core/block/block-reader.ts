@@ -1,13 +1,14 @@
 import { CorruptBlockError, MalformedInputError } from '../errors.ts';
 import type { Labels } from '../labels/labels.ts';
-import type { Dataset } from '../profile/dataset-builder.ts';
 import { commonScale, exactTotal, type ProfileRows, sampleCount } from '../profile/profile-rows.ts';
 import type { Symbols } from '../profile/symbol-table.ts';
 import { ByteReader } from '../wire/byte-reader.ts';
 import {
-  BLOCK_FORMAT_VERSION,
   BLOCK_MAGIC,
+  DOWNSAMPLED_FORMAT_VERSION,
+  formatVersionOf,
   HEADER_LENGTH,
+  RAW_FORMAT_VERSION,
   SECTION_RAW_BYTES_MAX,
   SectionEncoding,
   TAIL_READ_LENGTH,
@@ -31,6 +32,7 @@ import {
 } from './rows-sections.ts';
 import { decodeSeries, decodeTexts } from './series-section.ts';
 import { decodeSymbols } from './symbols-section.ts';
+import type { BlockDataset, BlockRows } from './window-spread.ts';
 
 /** Reads parts of one stored object. */
 export interface RangeSource {
@@ -106,7 +108,9 @@ export class BlockReader {
       }
       const rawBytesMax = options.rawBytesMax ?? SECTION_RAW_BYTES_MAX;
       const raw = unpack(stored, { ...trailer, encoding: SectionEncoding.zstd }, codec, rawBytesMax);
-      return new BlockReader(decodeDirectory(raw, trailer.offset), source, codec, rawBytesMax, io);
+      const directory = decodeDirectory(raw, trailer.offset);
+      checkVersion(trailer.version, directory.resolutionSeconds);
+      return new BlockReader(directory, source, codec, rawBytesMax, io);
     });
   }
 
@@ -149,13 +153,13 @@ export class BlockReader {
   }
 
   /** A whole dataset, unpacked, for merging. */
-  async dataset(entry: DatasetEntry): Promise<Dataset> {
+  async dataset(entry: DatasetEntry): Promise<BlockDataset> {
     const sections = entry.types.flatMap((type) => [type.totalsSection, type.samplesSection]);
     const fetched = await this.#fetch([entry.seriesSection, entry.symbolsSection, ...sections]);
     const labelSets = this.#series(fetched, entry);
     const section = `symbols of ${entry.service}`;
     const symbols = this.#decode(section, () => decodeSymbols(this.#raw(fetched, entry.symbolsSection)));
-    const types = new Map<string, ProfileRows>();
+    const types = new Map<string, BlockRows>();
     for (const type of entry.types) {
       const { totals } = this.#totals(fetched, entry, type);
       const packed = this.#samples(fetched, type, totals);
@@ -192,6 +196,7 @@ export class BlockReader {
         this.#raw(fetched, type.totalsSection),
         labelSets.length,
         this.directory.batchCount,
+        this.directory.resolutionSeconds > 0,
       );
       if (rows.count !== type.rows)
         throw new MalformedInputError(
@@ -265,6 +270,16 @@ interface Trailer {
   readonly storedLength: number;
   readonly rawLength: number;
   readonly crc: number;
+  readonly version: number;
+}
+
+function checkVersion(version: number, resolutionSeconds: number): void {
+  const expected = formatVersionOf(resolutionSeconds);
+  if (version === expected) return;
+  throw new MalformedInputError(
+    'block',
+    `has format version ${version}, one of ${resolutionSeconds} seconds resolution has ${expected}`,
+  );
 }
 
 function readTrailer(tail: Uint8Array, size: number, codec: Codec): Trailer {
@@ -282,16 +297,16 @@ function readTrailer(tail: Uint8Array, size: number, codec: Codec): Trailer {
   input.u16();
   if (input.u32() !== BLOCK_MAGIC) throw new MalformedInputError('block', 'does not end as a block does');
   if (trailerCrc !== codec.crc32(bytes.subarray(0, 20))) input.fail('its checksum does not match');
-  if (version !== BLOCK_FORMAT_VERSION) {
+  if (version !== RAW_FORMAT_VERSION && version !== DOWNSAMPLED_FORMAT_VERSION) {
     throw new MalformedInputError(
       'block',
-      `has format version ${version}, this reads ${BLOCK_FORMAT_VERSION}`,
+      `has format version ${version}, this reads ${RAW_FORMAT_VERSION} and ${DOWNSAMPLED_FORMAT_VERSION}`,
     );
   }
   if (offset < HEADER_LENGTH || offset + storedLength + TRAILER_LENGTH !== size) {
     throw new MalformedInputError('block', 'its directory does not lie where its trailer says');
   }
-  return { offset, storedLength, rawLength, crc };
+  return { offset, storedLength, rawLength, crc, version };
 }
 
 function unpack(

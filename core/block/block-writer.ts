@@ -1,7 +1,6 @@
-import type { Dataset } from '../profile/dataset-builder.ts';
 import { commonScale, exactTotal, type ProfileRows, sampleCount } from '../profile/profile-rows.ts';
 import { ByteWriter } from '../wire/byte-writer.ts';
-import { BLOCK_FORMAT_VERSION, BLOCK_MAGIC, SectionEncoding } from './block-format.ts';
+import { BLOCK_MAGIC, DOWNSAMPLED_FORMAT_VERSION, formatVersionOf, SectionEncoding } from './block-format.ts';
 import type { Codec } from './codec.ts';
 import {
   type BlockMeta,
@@ -15,6 +14,7 @@ import {
 import { encodeSamples, encodeTotals, rowOrder } from './rows-sections.ts';
 import { encodeSeries, encodeTexts } from './series-section.ts';
 import { encodeSymbols } from './symbols-section.ts';
+import type { BlockDataset } from './window-spread.ts';
 
 /** A block as written: its bytes, and the directory that they end with. */
 export interface WrittenBlock {
@@ -34,15 +34,24 @@ export class BlockWriter {
   readonly #out = new ByteWriter(64 * 1024);
   readonly #datasets: DatasetEntry[] = [];
 
-  constructor(codec: Codec) {
+  readonly #version: number;
+
+  /** @param resolutionSeconds time step of the rows that will be added; 0 = raw */
+  constructor(codec: Codec, resolutionSeconds = 0) {
     this.#codec = codec;
+    this.#version = formatVersionOf(resolutionSeconds);
     this.#out.u32(BLOCK_MAGIC);
-    this.#out.u16(BLOCK_FORMAT_VERSION);
+    this.#out.u16(this.#version);
     this.#out.u16(0);
   }
 
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#out.length;
+  }
+
   /** Adds a service's slice. Datasets come sorted by service; one without rows is left out. */
-  addDataset(dataset: Dataset): void {
+  addDataset(dataset: BlockDataset): void {
     const before = this.#datasets.at(-1)?.service;
     if (before !== undefined && dataset.service <= before)
       throw new Error(`dataset ${dataset.service} comes after ${before}`);
@@ -50,6 +59,9 @@ export class BlockWriter {
       .filter(([, rows]) => rows.count > 0)
       .sort(([a], [b]) => (a < b ? -1 : 1));
     if (types.length === 0) return;
+    const isDownsampled = this.#version === DOWNSAMPLED_FORMAT_VERSION;
+    if (types.some(([, rows]) => (rows.spread !== undefined) !== isDownsampled))
+      throw new Error(`dataset ${dataset.service} has rows of another resolution than the block`);
     // What a timeline reads stands first, then what a flame graph reads besides: each is one range.
     const orders = types.map(([, rows]) => rowOrder(rows));
     const totals = types.map(([, rows], i) => this.#section(encodeTotals(rows, orders[i]!)));
@@ -99,7 +111,7 @@ export class BlockWriter {
     out.u32(raw.length);
     out.u32(this.#codec.crc32(stored));
     out.u32(this.#codec.crc32(out.view().subarray(trailer, trailer + 20)));
-    out.u16(BLOCK_FORMAT_VERSION);
+    out.u16(this.#version);
     out.u16(0);
     out.u32(BLOCK_MAGIC);
     return { bytes: out.finish(), directory, directoryOffset, directoryLength: stored.length };

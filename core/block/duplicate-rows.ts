@@ -1,4 +1,5 @@
 import { type Labels, labelsKey } from '../labels/labels.ts';
+import { isBatchId } from './batch-table.ts';
 import type { RowTotals } from './rows-sections.ts';
 
 /**
@@ -30,12 +31,13 @@ export class DuplicateRows {
   }
 }
 
-/** Batches that appear in more than one of the lists. */
+/** Batches that appear in more than one of the lists. Other entries of batch tables never count: they name many batches. */
 export function sharedBatches(lists: Iterable<readonly string[]>): Set<string> {
   const known = new Set<string>();
   const shared = new Set<string>();
   for (const list of lists) {
     for (const id of new Set(list)) {
+      if (!isBatchId(id)) continue;
       if (known.has(id)) shared.add(id);
       known.add(id);
     }

@@ -1,10 +1,12 @@
 import { DatasetBuilder } from '../profile/dataset-builder.ts';
 import type { ProfileRows } from '../profile/profile-rows.ts';
+import { sealedEntry } from './batch-table.ts';
 import type { BlockReader } from './block-reader.ts';
 import { BlockWriter, type WrittenBlock } from './block-writer.ts';
 import type { Codec } from './codec.ts';
 import type { BlockMeta, DatasetEntry } from './directory.ts';
 import { DuplicateRows, sharedBatches } from './duplicate-rows.ts';
+import type { BlockDataset, BlockRows, WindowSpread } from './window-spread.ts';
 
 // The one verb. Merging is concatenating rows whose stacks were renumbered into one symbol table; a row that another
 // input already brought (same batch, series, profile type and window) is dropped. Dataset by dataset, so memory holds
@@ -17,7 +19,7 @@ export interface MergeReport {
 }
 
 /**
- * Merges blocks (or batches, which are blocks) into one.
+ * Merges blocks (or batches, which are blocks) of one resolution into one.
  * @param inputs in the order that decides table order; same inputs in the same order give the same bytes
  * @throws CorruptBlockError when an input is damaged
  * @throws Error when totals out do not equal totals in less duplicates: a bug, and nothing may be published
@@ -27,37 +29,83 @@ export async function mergeBlocks(
   meta: BlockMeta,
   codec: Codec,
 ): Promise<WrittenBlock & { batchIds: string[]; report: MergeReport }> {
-  const merge: Merge = {
-    inputs,
-    batches: await mergeBatchTables(inputs),
-    report: { duplicateRows: 0, duplicateSamples: 0 },
-  };
-  const writer = new BlockWriter(codec);
-  for (const service of servicesOf(inputs)) writer.addDataset(await mergeService(service, merge));
-  const batchIds = merge.batches.ids;
-  return { ...writer.finish(meta, batchIds), batchIds, report: merge.report };
+  const merge = new BlockMerge(inputs, await readBatchTables(inputs));
+  const writer = new BlockWriter(codec, meta.resolutionSeconds);
+  for await (const dataset of merge.datasets()) writer.addDataset(dataset);
+  const { batchIds, report } = merge;
+  return { ...writer.finish(meta, batchIds), batchIds, report };
 }
 
-interface Merge {
-  readonly inputs: readonly BlockReader[];
-  readonly batches: BatchTables;
-  readonly report: MergeReport;
+/** The batch tables of all inputs, in their order. */
+export function readBatchTables(inputs: readonly BlockReader[]): Promise<string[][]> {
+  return Promise.all(inputs.map((input) => input.batchIds()));
 }
 
-interface BatchTables {
+export interface MergeOptions {
+  /** Replaces ids of batches by one entry per cluster: for batches that are too old to come again. */
+  readonly seal?: boolean;
+  /** Most unfolded bytes of inputs that one merged dataset is made of, unless a single input has more. */
+  readonly datasetBytesMax?: number;
+}
+
+/** A merge under way: gives the datasets of the output one after the other. */
+export class BlockMerge {
   /** Batch table of the output. */
-  readonly ids: string[];
-  /** Per input: where its batch i is in `ids`. */
-  readonly indexOf: Uint32Array[];
-  readonly shared: ReadonlySet<string>;
+  readonly batchIds: string[];
+  readonly report: MergeReport = { duplicateRows: 0, duplicateSamples: 0 };
+  /** Largest sum of unfolded bytes that one dataset was merged from: what bounds memory. */
+  peakDatasetBytes = 0;
+  readonly #inputs: readonly BlockReader[];
+  readonly #tables: readonly string[][];
+  /** Per input: where its batch i is in `batchIds`. */
+  readonly #batchOf: Uint32Array[];
+  readonly #shared: ReadonlySet<string>;
+  readonly #datasetBytesMax: number;
+
+  /** @param tables the batch table of each input, as `readBatchTables` answers */
+  constructor(inputs: readonly BlockReader[], tables: readonly string[][], options: MergeOptions = {}) {
+    const written = options.seal ? tables.map((table) => table.map(sealedEntry)) : tables;
+    this.batchIds = [...new Set(written.flat())];
+    const known = new Map(this.batchIds.map((id, index) => [id, index]));
+    this.#inputs = inputs;
+    this.#tables = tables;
+    this.#batchOf = written.map((table) => Uint32Array.from(table, (id) => known.get(id)!));
+    this.#shared = sharedBatches(tables);
+    this.#datasetBytesMax = options.datasetBytesMax ?? Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * Sorted by service; a service comes in several datasets, which then follow each other, when its inputs pass
+   * `datasetBytesMax`.
+   */
+  async *datasets(): AsyncGenerator<BlockDataset> {
+    for (const service of servicesOf(this.#inputs)) {
+      const duplicates = new DuplicateRows(this.#shared);
+      let part = new DatasetMerge(service, duplicates, this.report);
+      for (const [i, input] of this.#inputs.entries()) {
+        const entry = input.directory.datasets.find((dataset) => dataset.service === service);
+        if (entry === undefined) continue;
+        const bytes = unfoldedBytes(entry);
+        if (part.bytes > 0 && part.bytes + bytes > this.#datasetBytesMax) {
+          yield part.finish();
+          part = new DatasetMerge(service, duplicates, this.report);
+        }
+        part.add(await input.dataset(entry), entry, this.#batchOf[i]!, this.#tables[i]!);
+        part.bytes += bytes;
+        this.peakDatasetBytes = Math.max(this.peakDatasetBytes, part.bytes);
+      }
+      yield part.finish();
+    }
+  }
 }
 
-async function mergeBatchTables(inputs: readonly BlockReader[]): Promise<BatchTables> {
-  const lists = await Promise.all(inputs.map((input) => input.batchIds()));
-  const ids = [...new Set(lists.flat())];
-  const known = new Map(ids.map((id, index) => [id, index]));
-  const indexOf = lists.map((list) => Uint32Array.from(list, (id) => known.get(id)!));
-  return { ids, indexOf, shared: sharedBatches(lists) };
+/** What reading a dataset whole unfolds to. */
+export function unfoldedBytes({ seriesSection, symbolsSection, types }: DatasetEntry): number {
+  const samples = types.reduce(
+    (sum, { totalsSection, samplesSection }) => sum + totalsSection.rawLength + samplesSection.rawLength,
+    0,
+  );
+  return seriesSection.rawLength + symbolsSection.rawLength + samples;
 }
 
 function servicesOf(inputs: readonly BlockReader[]): string[] {
@@ -66,33 +114,68 @@ function servicesOf(inputs: readonly BlockReader[]): string[] {
   return [...services].sort();
 }
 
-async function mergeService(service: string, { inputs, batches, report }: Merge): Promise<DatasetBuilder> {
-  const merged = new DatasetBuilder(service);
-  const totals = new Map<string, bigint>();
-  const duplicates = new DuplicateRows(batches.shared);
-  for (const [i, input] of inputs.entries()) {
-    const entry = input.directory.datasets.find((dataset) => dataset.service === service);
-    if (entry === undefined) continue;
-    const dataset = await input.dataset(entry);
-    const batchOf = batches.indexOf[i]!;
-    addTotals(totals, entry);
-    merged.addDataset(dataset, batchOf, (profileType, rows, row) => {
-      const batchId = batches.ids[batchOf[rows.batch[row]!]!]!;
+/** One dataset of the output being merged. */
+class DatasetMerge {
+  bytes = 0;
+  readonly #merged: DatasetBuilder;
+  readonly #duplicates: DuplicateRows;
+  readonly #report: MergeReport;
+  /** What the inputs' directories say, less duplicates. */
+  readonly #totals = new Map<string, bigint>();
+  readonly #spreads = new Map<string, Spreads>();
+
+  constructor(service: string, duplicates: DuplicateRows, report: MergeReport) {
+    this.#merged = new DatasetBuilder(service);
+    this.#duplicates = duplicates;
+    this.#report = report;
+  }
+
+  add(dataset: BlockDataset, entry: DatasetEntry, batchOf: Uint32Array, table: readonly string[]): void {
+    const totals = this.#totals;
+    for (const type of entry.types)
+      totals.set(type.profileType, (totals.get(type.profileType) ?? 0n) + type.total);
+    this.#merged.addDataset(dataset, batchOf, (profileType, rows, row) => {
       const labels = dataset.labelSets[rows.series[row]!]!;
-      if (!duplicates.seenBefore(batchId, profileType, labels, rows, row)) return false;
-      report.duplicateRows++;
-      report.duplicateSamples += rows.samples[row]!;
+      if (!this.#duplicates.seenBefore(table[rows.batch[row]!]!, profileType, labels, rows, row)) {
+        this.#keepSpread(profileType, rows, row);
+        return false;
+      }
+      this.#report.duplicateRows++;
+      this.#report.duplicateSamples += rows.samples[row]!;
       totals.set(profileType, totals.get(profileType)! - BigInt(rows.total[row]!) * BigInt(rows.scale[row]!));
       return true;
     });
   }
-  checkConserved(merged, totals);
-  return merged;
+
+  /** Rows are appended in the order in which they are kept, so spreads are too. */
+  #keepSpread(profileType: string, { spread }: BlockRows, row: number): void {
+    if (spread === undefined) return;
+    let kept = this.#spreads.get(profileType);
+    if (kept === undefined) this.#spreads.set(profileType, (kept = { windows: [], least: [], most: [] }));
+    kept.windows.push(spread.windows[row]!);
+    kept.least.push(spread.least[row]!);
+    kept.most.push(spread.most[row]!);
+  }
+
+  finish(): BlockDataset {
+    const merged = this.#merged;
+    checkConserved(merged, this.#totals);
+    if (this.#spreads.size === 0) return merged;
+    const types = new Map<string, BlockRows>();
+    for (const [profileType, rows] of merged.types)
+      types.set(profileType, { ...rows, spread: columnsOf(this.#spreads.get(profileType)!) });
+    return { service: merged.service, symbols: merged.symbols, labelSets: merged.labelSets, types };
+  }
 }
 
-function addTotals(totals: Map<string, bigint>, entry: DatasetEntry): void {
-  for (const type of entry.types)
-    totals.set(type.profileType, (totals.get(type.profileType) ?? 0n) + type.total);
+type Spreads = { readonly [column in keyof WindowSpread]: number[] };
+
+function columnsOf({ windows, least, most }: Spreads): WindowSpread {
+  return {
+    windows: Float64Array.from(windows),
+    least: Float64Array.from(least),
+    most: Float64Array.from(most),
+  };
 }
 
 /** Totals out must equal totals in. Sums what was merged value by value, not what rows claim. */

@@ -2,6 +2,7 @@ import { MalformedInputError } from '../errors.ts';
 import type { ProfileRows } from '../profile/profile-rows.ts';
 import { ByteReader } from '../wire/byte-reader.ts';
 import { ByteWriter } from '../wire/byte-writer.ts';
+import type { BlockRows, WindowSpread } from './window-spread.ts';
 
 // Sections `totals` and `samples` of one profile type. `totals` has a row per (series, window, batch), column by
 // column, times as differences; a timeline reads nothing else. `samples` has the entries of the same rows: the table of
@@ -11,7 +12,7 @@ import { ByteWriter } from '../wire/byte-writer.ts';
 // byte and compress better (a third off the section), and a sum over windows runs over a column that stays in cache.
 
 /** What section `totals` holds: the rows without their entries. */
-export type RowTotals = Omit<ProfileRows, 'entryStarts' | 'stacks' | 'values'>;
+export type RowTotals = Omit<BlockRows, 'entryStarts' | 'stacks' | 'values'>;
 
 /** Order in which rows are written: by series, then time, then batch, whatever order they came in. */
 export function rowOrder(rows: RowTotals): Uint32Array {
@@ -45,13 +46,28 @@ export function encodeTotals(rows: RowTotals, order: Uint32Array): Uint8Array {
   for (const row of order) out.varint(rows.scale[row]!);
   for (const row of order) out.varint(rows.samples[row]!);
   for (const row of order) out.varint(rows.total[row]!);
+  if (rows.spread !== undefined) writeSpread(out, rows.spread, order);
   return out.finish();
 }
 
-/** @throws MalformedInputError */
-export function decodeTotals(bytes: Uint8Array, seriesCount: number, batchCount: number): RowTotals {
+function writeSpread(out: ByteWriter, { windows, least, most }: WindowSpread, order: Uint32Array): void {
+  for (const row of order) out.varint(windows[row]!);
+  for (const row of order) out.varint(least[row]!);
+  for (const row of order) out.varint(most[row]!);
+}
+
+/**
+ * @param hasSpread whether the block is downsampled, see `writeSpread`
+ * @throws MalformedInputError
+ */
+export function decodeTotals(
+  bytes: Uint8Array,
+  seriesCount: number,
+  batchCount: number,
+  hasSpread: boolean,
+): RowTotals {
   const input = new ByteReader(bytes, 'totals section');
-  const count = input.count(7);
+  const count = input.count(hasSpread ? 10 : 7);
   const series = readDeltas(input, new Uint32Array(count), seriesCount);
   const start = readDeltas(input, new Float64Array(count), Number.MAX_SAFE_INTEGER);
   const duration = readDeltas(input, new Float64Array(count), Number.MAX_SAFE_INTEGER);
@@ -61,12 +77,32 @@ export function decodeTotals(bytes: Uint8Array, seriesCount: number, batchCount:
     scale[i] = input.varint();
     if (scale[i] === 0) input.fail(`row ${i} has the scale 0`);
   }
-  const samples = new Float64Array(count);
-  for (let i = 0; i < count; i++) samples[i] = input.varint();
-  const total = new Float64Array(count);
-  for (let i = 0; i < count; i++) total[i] = input.varint();
+  const samples = readVarints(input, count);
+  const total = readVarints(input, count);
+  const rows = { count, series, start, duration, batch, scale, samples, total };
+  const spread = hasSpread ? readSpread(input, total) : undefined;
   input.expectEnd();
-  return { count, series, start, duration, batch, scale, samples, total };
+  return { ...rows, spread };
+}
+
+function readSpread(input: ByteReader, total: Float64Array): WindowSpread {
+  const windows = readVarints(input, total.length);
+  const least = readVarints(input, total.length);
+  const most = readVarints(input, total.length);
+  for (let i = 0; i < total.length; i++) {
+    const fits = windows[i]! > 0 && least[i]! * windows[i]! <= total[i]! && most[i]! <= total[i]!;
+    if (!fits || most[i]! * windows[i]! < total[i]!)
+      input.fail(
+        `row ${i} has windows from ${least[i]} to ${most[i]}, ${windows[i]} of them sum to ${total[i]}`,
+      );
+  }
+  return { windows, least, most };
+}
+
+function readVarints(input: ByteReader, count: number): Float64Array {
+  const column = new Float64Array(count);
+  for (let i = 0; i < count; i++) column[i] = input.varint();
+  return column;
 }
 
 function writeDeltas(out: ByteWriter, column: Uint32Array | Float64Array, order: Uint32Array): void {
@@ -254,7 +290,7 @@ function failRow(row: number, message: string): never {
  * All rows with their entries unpacked, for merging.
  * @throws MalformedInputError also when entries do not sum to a row's total
  */
-export function unpackRows(totals: RowTotals, packed: PackedSamples, stackCount: number): ProfileRows {
+export function unpackRows(totals: RowTotals, packed: PackedSamples, stackCount: number): BlockRows {
   const entryStarts = new Uint32Array(totals.count + 1);
   for (let row = 0; row < totals.count; row++)
     entryStarts[row + 1] = entryStarts[row]! + packed.entryCounts[row]!;

@@ -77,7 +77,7 @@ const IMPORT_TABLE: readonly ImportRule[] = [
   {
     from: /^functions\//,
     files: /^(core|storage|pipeline|api|functions)\/|^package\.json$/,
-    packages: /^(node:|@middy\/|@aws-lambda-powertools\/|aws-jwt-verify$)/,
+    packages: /^(node:|@middy\/|@aws-lambda-powertools\/|aws-jwt-verify(\/jwk)?$)/,
   },
   // Infrastructure names handlers by path; it shares with them only the names that both must spell alike.
   {

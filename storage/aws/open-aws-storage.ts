@@ -6,6 +6,7 @@ import type { BlockCatalog } from '../block-catalog.ts';
 import type { LeaseStore } from '../lease.ts';
 import type { ObjectStore } from '../object-store.ts';
 import type { Registry } from '../registry.ts';
+import { type AwsPlace, clientOptions } from './client-options.ts';
 import { dynamodbBlockCatalog } from './dynamodb-block-catalog.ts';
 import { dynamodbLeaseStore } from './dynamodb-lease-store.ts';
 import { dynamodbRegistry } from './dynamodb-registry.ts';
@@ -24,8 +25,7 @@ export interface AwsStorage {
   close(): Promise<void>;
 }
 
-export interface AwsOptions {
-  region: string;
+export interface AwsOptions extends AwsPlace {
   bucket: string;
   table: string;
   queueUrl: string;
@@ -34,28 +34,12 @@ export interface AwsOptions {
   clock: () => number;
   /** maxReceiveCount of the queue's redrive policy. */
   maxReceives?: number;
-  /** Of a server that stands in for all three services; then buckets are named in paths and not in host names. */
-  endpoint?: string;
 }
-
-/** A connection is made within this time or not at all, in ms. */
-const CONNECTION_TIMEOUT_MS = 2_000;
-
-/** A request is answered within this time or made again, in ms: the slowest is a put or read of many MB. */
-const REQUEST_TIMEOUT_MS = 15_000;
-
-/** How often the SDK makes a request that was throttled or not answered, the first time included. */
-const MAX_ATTEMPTS = 4;
 
 /** Opens clients; nothing is asked of AWS before the first call. Credentials come from the environment, as the SDK finds them. */
 export function openAwsStorage(options: AwsOptions): AwsStorage {
-  const { region, endpoint, bucket, clock } = options;
-  const common = {
-    region,
-    endpoint,
-    maxAttempts: MAX_ATTEMPTS,
-    requestHandler: { connectionTimeout: CONNECTION_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
-  };
+  const { endpoint, bucket, clock } = options;
+  const common = clientOptions(options);
   const s3 = new S3Client({ ...common, forcePathStyle: endpoint !== undefined });
   const dynamodb = new DynamoDBClient(common);
   const sqs = new SQSClient({ ...common, useQueueUrlAsEndpoint: endpoint === undefined });

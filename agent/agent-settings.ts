@@ -1,6 +1,8 @@
 import { hostname } from 'node:os';
 import { isIdPart } from '../core/batch/batch-origin.ts';
 import { RejectedError } from '../core/errors.ts';
+import { regionOfHost } from './upload/aws-credentials.ts';
+import type { Credentials } from './upload/credentials.ts';
 
 /** How the engine is chosen: auto takes perf where it may run, and node elsewhere. */
 export type EngineChoice = 'auto' | 'perf' | 'node';
@@ -10,9 +12,11 @@ export interface AgentSettings {
   readonly hubUrl: string;
   readonly cluster: string;
   readonly node: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken: string | undefined;
+  /** What to sign with, or to assume the role with; undefined: what AWS gives to whatever runs here. */
+  readonly keyPair: Credentials | undefined;
+  /** Role of the cluster in the hub's account, to be assumed. */
+  readonly roleArn: string | undefined;
+  readonly externalId: string | undefined;
   readonly region: string;
   /** Folder of the spool. */
   readonly folder: string;
@@ -37,6 +41,11 @@ export interface AgentSettings {
   readonly serverPid: number | undefined;
 }
 
+const KEY_ID = 'CINDERBLOCK_ACCESS_KEY_ID';
+const SECRET = 'CINDERBLOCK_SECRET_ACCESS_KEY';
+/** What a hub that checks signatures itself is signed for. */
+const LOCAL_REGION = 'local';
+
 interface Setting {
   readonly name: string;
   readonly initial?: string;
@@ -48,13 +57,28 @@ const SETTINGS: readonly Setting[] = [
   { name: 'CINDERBLOCK_HUB_URL', about: 'where the hub is, such as http://127.0.0.1:4040' },
   { name: 'CINDERBLOCK_CLUSTER', about: 'cluster that the key pair was issued for' },
   { name: 'CINDERBLOCK_NODE', about: 'name of this node (default: its host name)' },
-  { name: 'CINDERBLOCK_ACCESS_KEY_ID', about: 'key pair with which batches are signed' },
+  {
+    name: 'CINDERBLOCK_ACCESS_KEY_ID',
+    initial: '',
+    about: 'key pair with which batches are signed (on AWS, default: the role of whatever runs here)',
+  },
   {
     name: 'CINDERBLOCK_SECRET_ACCESS_KEY',
+    initial: '',
     about: 'its secret; better set in the environment than as a flag',
   },
   { name: 'CINDERBLOCK_SESSION_TOKEN', initial: '', about: 'session token of temporary credentials' },
-  { name: 'CINDERBLOCK_REGION', initial: 'local', about: 'region in the signature: that of the hub on AWS' },
+  {
+    name: 'CINDERBLOCK_ROLE_ARN',
+    initial: '',
+    about: "the cluster's role in the account of a hub on AWS, to be assumed",
+  },
+  { name: 'CINDERBLOCK_EXTERNAL_ID', initial: '', about: 'external id that this role asks for' },
+  {
+    name: 'CINDERBLOCK_REGION',
+    initial: '',
+    about: 'region of a hub on AWS (default: the one in its host name, else local)',
+  },
   { name: 'CINDERBLOCK_AGENT_DIR', initial: '.cinderblock/agent', about: 'folder of the spool' },
   { name: 'CINDERBLOCK_FREQUENCY', initial: '19', about: 'samples per second and CPU, 1 to 999' },
   { name: 'CINDERBLOCK_WINDOW_SECONDS', initial: '10', about: 'length of a window, 1 to 3600' },
@@ -128,14 +152,12 @@ export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv): A
   const node =
     flags.get('CINDERBLOCK_NODE') ?? env.CINDERBLOCK_NODE ?? hostname().replace(/[^A-Za-z0-9._-]/g, '-');
   const serverPid = text('CINDERBLOCK_SERVER_PID');
+  const hubUrl = urlOf('CINDERBLOCK_HUB_URL', text('CINDERBLOCK_HUB_URL'));
   return {
-    hubUrl: urlOf('CINDERBLOCK_HUB_URL', text('CINDERBLOCK_HUB_URL')),
+    hubUrl,
+    ...identityOf(hubUrl, text),
     cluster: idPart('CINDERBLOCK_CLUSTER', text('CINDERBLOCK_CLUSTER')),
     node: idPart('CINDERBLOCK_NODE', node),
-    accessKeyId: text('CINDERBLOCK_ACCESS_KEY_ID'),
-    secretAccessKey: text('CINDERBLOCK_SECRET_ACCESS_KEY'),
-    sessionToken: text('CINDERBLOCK_SESSION_TOKEN') || undefined,
-    region: text('CINDERBLOCK_REGION'),
     folder: text('CINDERBLOCK_AGENT_DIR'),
     frequency: whole('CINDERBLOCK_FREQUENCY', text('CINDERBLOCK_FREQUENCY'), 1, 999),
     windowSeconds: whole('CINDERBLOCK_WINDOW_SECONDS', text('CINDERBLOCK_WINDOW_SECONDS'), 1, 3600),
@@ -155,6 +177,27 @@ export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv): A
 
 function flagOf(name: string): string {
   return `--${name.slice('CINDERBLOCK_'.length).toLowerCase().replaceAll('_', '-')}`;
+}
+
+/** What to sign with: half a key pair is a mistake, and none is one where no AWS stands behind the hub. */
+function identityOf(hubUrl: string, text: (name: string) => string) {
+  const [accessKeyId, secretAccessKey] = [KEY_ID, SECRET].map(text) as [string, string];
+  const roleArn = text('CINDERBLOCK_ROLE_ARN') || undefined;
+  const region = text('CINDERBLOCK_REGION') || regionOfHost(new URL(hubUrl).hostname) || LOCAL_REGION;
+  if (roleArn !== undefined && !/^arn:[^:]+:iam::\d{12}:role\/.+/.test(roleArn)) {
+    throw invalid('CINDERBLOCK_ROLE_ARN', roleArn, 'must be the ARN of a role');
+  }
+  const needsPair = region === LOCAL_REGION && roleArn === undefined;
+  if (accessKeyId === '' && (needsPair || secretAccessKey !== ''))
+    throw invalid(KEY_ID, undefined, 'must be set');
+  if (secretAccessKey === '' && accessKeyId !== '') throw invalid(SECRET, undefined, 'must be set');
+  const sessionToken = text('CINDERBLOCK_SESSION_TOKEN') || undefined;
+  return {
+    keyPair: accessKeyId === '' ? undefined : { accessKeyId, secretAccessKey, sessionToken },
+    roleArn,
+    externalId: text('CINDERBLOCK_EXTERNAL_ID') || undefined,
+    region,
+  };
 }
 
 function readFlags(args: readonly string[]): Map<string, string> {

@@ -14,9 +14,10 @@ import { ownInspector, parentInspector } from './node/inspector-link.ts';
 import { NodeProfiler } from './node/node-profiler.ts';
 import { Spool } from './spool/spool.ts';
 import { nodeFs } from './spool/spool-fs.ts';
+import { loadAwsCredentials } from './upload/aws-credentials.ts';
+import { type CredentialSource, fixedCredentials, TemporaryCredentials } from './upload/credentials.ts';
 import { httpTransport } from './upload/http-transport.ts';
 import { HubClient } from './upload/hub-client.ts';
-import { RequestSigner } from './upload/sign-request.ts';
 import { Uploader } from './upload/uploader.ts';
 
 /** The hub's time is waited for this long before sampling starts: windows are to lie on its clock from the first on. */
@@ -92,7 +93,7 @@ export class Supervisor {
       log,
       seriesMax: settings.seriesMax,
     });
-    const client = hubClient(settings, this.#hubClock);
+    const client = hubClient(settings, this.#hubClock, log);
     const shared = { client, clock: systemClock, hubClock: this.#hubClock, random: Math.random };
     const jitterMs = settings.flushSeconds * 1000 * JITTER_SHARE;
     this.#uploader = new Uploader({ ...shared, spool: this.#spool, log, jitterMs });
@@ -250,9 +251,20 @@ export class Supervisor {
   }
 }
 
-function hubClient(settings: AgentSettings, hubClock: HubClock): HubClient {
-  const { accessKeyId, secretAccessKey, sessionToken, region, hubUrl, cluster } = settings;
-  const credentials = { accessKeyId, secretAccessKey, sessionToken };
-  const signer = new RequestSigner({ credentials, region });
-  return new HubClient({ hubUrl, cluster, signer, transport: httpTransport(), clock: systemClock, hubClock });
+function hubClient(settings: AgentSettings, hubClock: HubClock, log: Log): HubClient {
+  const { region, hubUrl, cluster } = settings;
+  const credentials = credentialSource(settings, { now: () => hubClock.now(), log });
+  const transport = httpTransport();
+  return new HubClient({ hubUrl, cluster, credentials, region, transport, clock: systemClock, hubClock });
+}
+
+/** A key pair signs as it is, unless it is to assume a role. */
+function credentialSource(
+  settings: AgentSettings,
+  options: { now: () => number; log: Log },
+): CredentialSource {
+  const { keyPair, roleArn, node } = settings;
+  if (keyPair !== undefined && roleArn === undefined) return fixedCredentials(keyPair);
+  const load = () => loadAwsCredentials({ ...settings, sessionName: node });
+  return new TemporaryCredentials({ ...options, load });
 }

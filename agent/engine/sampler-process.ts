@@ -97,7 +97,8 @@ export class SamplerProcess implements Engine {
 
   /** @returns why it ended, once all of its output was read */
   #runOnce(): Promise<string> {
-    const child = spawn(this.#options.binary, this.#args(), { stdio: ['pipe', 'pipe', 'pipe'] });
+    const env = withoutSecrets(process.env);
+    const child = spawn(this.#options.binary, this.#args(), { env, stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;
     let problem: string | undefined;
     const kill = (why: string) => {
@@ -210,4 +211,9 @@ function keepTail(child: ChildProcess): () => string {
     tail = (tail + text).slice(-2000);
   });
   return () => tail.trim().split('\n').at(-1)?.slice(0, 500) ?? '';
+}
+
+/** The sampler holds permissions of the kernel; what the supervisor gets in with is not for it. */
+function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(AWS|CINDERBLOCK)_/.test(name)));
 }

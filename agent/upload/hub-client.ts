@@ -1,8 +1,9 @@
 import type { Clock } from '../clock.ts';
 import type { HubClock } from '../hub-clock.ts';
+import type { CredentialSource } from './credentials.ts';
 import type { HttpAnswer, Transport } from './http-transport.ts';
 import { answerDate } from './read-answer.ts';
-import type { RequestSigner } from './sign-request.ts';
+import { RequestSigner } from './sign-request.ts';
 
 /** Half of the second that a Date header leaves out. */
 const DATE_ROUNDING_MS = 500;
@@ -11,6 +12,7 @@ const DATE_ROUNDING_MS = 500;
 export class HubClient {
   readonly #base: URL;
   readonly #signer: RequestSigner;
+  readonly #credentials: CredentialSource;
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #hubClock: HubClock;
@@ -19,14 +21,16 @@ export class HubClient {
   constructor(options: {
     hubUrl: string;
     cluster: string;
-    signer: RequestSigner;
+    credentials: CredentialSource;
+    region: string;
     transport: Transport;
     clock: Clock;
     hubClock: HubClock;
   }) {
     const base = options.hubUrl.endsWith('/') ? options.hubUrl : `${options.hubUrl}/`;
     this.#base = new URL(`v1/clusters/${encodeURIComponent(options.cluster)}/`, base);
-    this.#signer = options.signer;
+    this.#credentials = options.credentials;
+    this.#signer = new RequestSigner(options);
     this.#transport = options.transport;
     this.#clock = options.clock;
     this.#hubClock = options.hubClock;
@@ -34,7 +38,8 @@ export class HubClient {
 
   /**
    * @param route `batches` or `heartbeat`
-   * @throws when no whole answer came: the hub may or may not have acted
+   * @throws CredentialsError when there is nothing to sign with; anything else when no whole answer came: the hub may or
+   * may not have acted
    */
   async post(
     route: string,
@@ -49,5 +54,10 @@ export class HubClient {
     const date = answerDate(answer);
     if (date !== undefined) this.#hubClock.observe(date + DATE_ROUNDING_MS, sentAt);
     return answer;
+  }
+
+  /** The hub refused what requests are signed with. @returns whether others will be tried from now on */
+  refreshCredentials(): boolean {
+    return this.#credentials.refresh();
   }
 }

@@ -1,12 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
-
-/** A key pair that the hub issued for a cluster, or temporary credentials of a role. */
-export interface Credentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken?: string;
-}
+import type { CredentialSource } from './credentials.ts';
 
 /** The service name in the signature's scope, as for an API behind Amazon API Gateway. */
 export const SIGNING_SERVICE = 'execute-api';
@@ -53,16 +47,19 @@ function bytesOf(data: HashInput): Uint8Array | string {
 export class RequestSigner {
   readonly #signer: SignatureV4;
 
-  constructor(options: { credentials: Credentials; region: string }) {
+  constructor(options: { credentials: CredentialSource; region: string }) {
     this.#signer = new SignatureV4({
-      credentials: options.credentials,
+      credentials: () => options.credentials.get(),
       region: options.region,
       service: SIGNING_SERVICE,
       sha256: Sha256,
     });
   }
 
-  /** @param signingMs now, ms since epoch, on the hub's clock: signatures far from it are refused */
+  /**
+   * @param signingMs now, ms since epoch, on the hub's clock: signatures far from it are refused
+   * @throws CredentialsError when there is nothing to sign with
+   */
   async sign(
     request: { method: string; url: URL; contentType: string; body: Uint8Array },
     signingMs: number,

@@ -3,6 +3,7 @@ import type { Log } from '../engine/engine.ts';
 import { type HubClock, skewInWords } from '../hub-clock.ts';
 import type { Spool, SpooledBatch } from '../spool/spool.ts';
 import { Backoff, retryAfterMs } from './backoff.ts';
+import { CredentialsError } from './credentials.ts';
 import type { HttpAnswer } from './http-transport.ts';
 import type { HubClient } from './hub-client.ts';
 import { isAcknowledgement, type ReadAnswer, readAnswer } from './read-answer.ts';
@@ -12,6 +13,8 @@ export const BATCH_CONTENT_TYPE = 'application/vnd.cinderblock.batch';
 /** Waits after failures that may pass soon, and after refusals that a person has to mend. */
 const RETRY = { baseMs: 1_000, maxMs: 30_000 };
 const UNAUTHORIZED = { baseMs: 15_000, maxMs: 300_000 };
+/** Roles change seldom, and an agent that AWS does not let in is not to ask all the time. */
+const UNAUTHORIZED_ROLE = { baseMs: 300_000, maxMs: 300_000 };
 /** A refusal in words that are not a hub's is believed when it came this often for the same batch. */
 const FOREIGN_REFUSALS_MAX = 5;
 /** A correction of the clock by more than this may be all that a signature lacked. */
@@ -20,7 +23,7 @@ const SAY_AGAIN_EVERY = 20;
 
 export interface UploaderOptions {
   readonly spool: Pick<Spool, 'peek' | 'acknowledge' | 'reject' | 'expire' | 'batches'>;
-  readonly client: Pick<HubClient, 'post'>;
+  readonly client: Pick<HubClient, 'post' | 'refreshCredentials'>;
   readonly clock: Clock;
   readonly hubClock: HubClock;
   readonly random: () => number;
@@ -37,6 +40,8 @@ export class Uploader {
   readonly #options: UploaderOptions;
   readonly #retry: Backoff;
   readonly #unauthorized: Backoff;
+  readonly #unauthorizedRole: Backoff;
+  #hasRefreshed = false;
   #foreignRefusals = { ordinal: 0, count: 0 };
   #wake = new AbortController();
   /** Why nothing goes through at the moment, in words. */
@@ -48,11 +53,13 @@ export class Uploader {
     this.#options = options;
     this.#retry = new Backoff({ ...RETRY, random: options.random });
     this.#unauthorized = new Backoff({ ...UNAUTHORIZED, random: options.random });
+    this.#unauthorizedRole = new Backoff({ ...UNAUTHORIZED_ROLE, random: options.random });
   }
 
   /** A batch was spooled: sends it soon, unless a wait after a failure is on. */
   notify(): void {
-    if (this.#retry.failures + this.#unauthorized.failures === 0) this.#wake.abort();
+    const failures = this.#retry.failures + this.#unauthorized.failures + this.#unauthorizedRole.failures;
+    if (failures === 0) this.#wake.abort();
   }
 
   /** Works until the signal is aborted. */
@@ -86,6 +93,7 @@ export class Uploader {
       answer = await this.#options.client.post('batches', BATCH_CONTENT_TYPE, batch.payload, signal);
     } catch (error) {
       if (signal?.aborted) return 0;
+      if (error instanceof CredentialsError) return this.#failed(this.#unauthorized, error.message, 0);
       return this.#failed(this.#retry, `the hub cannot be reached: ${describe(error)}`, 0);
     }
     return this.#act(batch, answer, Math.abs(hubClock.skewMs - skewBefore));
@@ -106,14 +114,21 @@ export class Uploader {
           this.#failed(this.#unauthorized, `${this.#skew()}; that is corrected for from now on`, 0);
           return 0;
         }
-        return this.#failed(
-          this.#unauthorized,
-          `the hub does not let this agent in (${read.reason}); ${this.#skew()}`,
-          askedMs,
-        );
+        return this.#notLetIn(answer.status, read.reason, askedMs);
       case 'retry':
         return this.#failed(this.#retry, `the hub cannot take batches now (${read.reason})`, askedMs);
     }
+  }
+
+  /** Temporary credentials may have been revoked, or their role changed: fresh ones are tried once, at once. */
+  #notLetIn(status: number, reason: string, askedMs: number): number {
+    const message = `the hub does not let this agent in (${reason}); ${this.#skew()}`;
+    const isRole = status !== 404 && this.#options.client.refreshCredentials();
+    if (!isRole) return this.#failed(this.#unauthorized, message, askedMs);
+    if (this.#hasRefreshed) return this.#failed(this.#unauthorizedRole, message, askedMs);
+    this.#hasRefreshed = true;
+    this.#failed(this.#retry, `${message}; trying with fresh credentials`, 0);
+    return 0;
   }
 
   #acknowledged({ header, payload }: SpooledBatch): number {
@@ -123,6 +138,8 @@ export class Uploader {
     this.counters.uploadedBytes += payload.length;
     this.#retry.succeed();
     this.#unauthorized.succeed();
+    this.#unauthorizedRole.succeed();
+    this.#hasRefreshed = false;
     if (this.lastError !== undefined) log('info', `batches go through again; ${spool.batches} wait`);
     this.lastError = undefined;
     return 0;

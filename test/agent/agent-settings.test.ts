@@ -55,6 +55,34 @@ test('what is missing and what is unknown is named', () => {
   assert.throws(() => readSettings(['--frequency'], enough), { message: /--frequency needs a value/ });
 });
 
+const aws = {
+  CINDERBLOCK_HUB_URL: 'https://abc123.execute-api.eu-central-1.amazonaws.com',
+  CINDERBLOCK_CLUSTER: 'c',
+  CINDERBLOCK_NODE: 'n',
+};
+const ROLE = 'arn:aws:iam::111111111111:role/cinderblock-prod-cluster-c';
+
+test('a hub on AWS needs no key pair, and its name tells its region', () => {
+  const found = readSettings([], aws);
+  assert.deepEqual([found.keyPair, found.roleArn, found.region], [undefined, undefined, 'eu-central-1']);
+  const role = { CINDERBLOCK_ROLE_ARN: ROLE, CINDERBLOCK_EXTERNAL_ID: 'x', CINDERBLOCK_REGION: 'us-east-1' };
+  const assumed = readSettings([], { ...aws, ...role });
+  assert.deepEqual([assumed.roleArn, assumed.externalId, assumed.region], [ROLE, 'x', 'us-east-1']);
+  assert.equal(readSettings([], enough).region, 'local');
+});
+
+test('what an agent signs with is whole', () => {
+  const without = (name: keyof typeof enough) => ({ ...enough, [name]: undefined });
+  for (const [env, problem] of [
+    [without('CINDERBLOCK_ACCESS_KEY_ID'), /CINDERBLOCK_ACCESS_KEY_ID .* must be set/],
+    [without('CINDERBLOCK_SECRET_ACCESS_KEY'), /CINDERBLOCK_SECRET_ACCESS_KEY .* must be set/],
+    [{ ...aws, CINDERBLOCK_SECRET_ACCESS_KEY: 's' }, /CINDERBLOCK_ACCESS_KEY_ID .* must be set/],
+    [{ ...aws, CINDERBLOCK_ROLE_ARN: 'cinderblock' }, /must be the ARN of a role, not "cinderblock"/],
+  ] as const) {
+    assert.throws(() => readSettings([], env), { name: 'RejectedError', message: problem });
+  }
+});
+
 test('the help names every setting', () => {
   for (const name of Object.keys(enough)) assert.ok(AGENT_HELP.includes(name));
 });

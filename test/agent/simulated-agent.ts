@@ -128,7 +128,10 @@ export class SimulatedAgent {
       log,
       bytesTarget: 2_000,
     });
-    const client = { post: (_route: string, _type: string, body: Uint8Array) => deliver(cluster, body) };
+    const client = {
+      refreshCredentials: () => false,
+      post: (_route: string, _type: string, body: Uint8Array) => deliver(cluster, body),
+    };
     this.#uploader = new Uploader({
       spool: this.spool,
       client,

@@ -3,9 +3,13 @@ import { createHash } from 'node:crypto';
 import { afterEach, test } from 'node:test';
 import { HubClock } from '../../../agent/hub-clock.ts';
 import { Spool } from '../../../agent/spool/spool.ts';
+import {
+  type CredentialSource,
+  CredentialsError,
+  fixedCredentials,
+} from '../../../agent/upload/credentials.ts';
 import { httpTransport } from '../../../agent/upload/http-transport.ts';
 import { HubClient } from '../../../agent/upload/hub-client.ts';
-import { RequestSigner } from '../../../agent/upload/sign-request.ts';
 import { Uploader } from '../../../agent/upload/uploader.ts';
 import { accept, answer, hangUp, type Reaction, ScriptedHub } from '../scripted-hub.ts';
 import { seededRandom } from '../seeded-random.ts';
@@ -29,7 +33,7 @@ interface Bench {
 /** An uploader with a real spool on simulated files, real HTTP to a scripted hub, and a clock in the test's hand. */
 async function bench(
   script: Reaction[],
-  options: { wallMs?: number; otherwise?: Reaction } = {},
+  options: { wallMs?: number; otherwise?: Reaction; credentials?: CredentialSource } = {},
 ): Promise<Bench> {
   hub = new ScriptedHub(script, options.otherwise);
   const hubUrl = await hub.listen();
@@ -40,10 +44,12 @@ async function bench(
   const hubClock = new HubClock(clock);
   const fs = new SimulatedFs(random);
   const spool = new Spool({ fs, folder: '/spool', bootId: 'b', bytesMax: 1e9, ageMaxMs: 3_600_000, log });
-  const credentials = { accessKeyId: 'AKID', secretAccessKey: 'secret' };
-  const signer = new RequestSigner({ credentials, region: 'local' });
+  const pair = { accessKeyId: 'AKID', secretAccessKey: 'secret' };
+  const { credentials = fixedCredentials(pair) } = options;
   const transport = httpTransport({ timeoutMs: 300 });
-  const client = new HubClient({ hubUrl, cluster: 'c', signer, transport, clock, hubClock });
+  const client = new HubClient({
+    ...{ hubUrl, cluster: 'c', credentials, region: 'local', transport, clock, hubClock },
+  });
   const uploader = new Uploader({ spool, client, clock, hubClock, random, log, jitterMs: 0 });
   const add = (count: number) => {
     for (let i = 0; i < count; i++) addBatch(spool, hubClock.now());
@@ -183,6 +189,68 @@ test('an agent that is not let in keeps its batches and asks rarely', async () =
   assert.ok(waits[0]! >= 7_500, `waits ${waits}`);
   assert.equal(spool.batches, 1);
   assert.match(said.join('\n'), /does not let this agent in \(HTTP 403: the key is revoked\)/);
+});
+
+const denied = (status: number) =>
+  answer(status, { message: 'The security token included in the request is expired' });
+
+/** Temporary credentials: number 1, and after each refusal the next number. */
+function rotating(): CredentialSource & { refreshed: number } {
+  return {
+    refreshed: 0,
+    async get() {
+      const accessKeyId = `ASIA${this.refreshed + 1}`;
+      return { accessKeyId, secretAccessKey: 'secret', sessionToken: 'token' };
+    },
+    refresh() {
+      this.refreshed++;
+      return true;
+    },
+  };
+}
+
+test('credentials that are refused are replaced, and the batch goes through at once', async () => {
+  const credentials = rotating();
+  const { hub, spool, uploader, add } = await bench([denied(403)], { credentials });
+  add(1);
+  assert.equal(await uploader.step(), 0);
+  assert.equal(await uploader.step(), 0);
+  assert.equal(spool.batches, 0);
+  const keys = hub.received.map(({ headers }) => /Credential=(\w+)/.exec(headers.authorization!)![1]);
+  assert.deepEqual(keys, ['ASIA1', 'ASIA2']);
+  assert.equal(hub.received[1]!.headers['x-amz-security-token'], 'token');
+});
+
+test('when fresh credentials are refused too, the agent asks every few minutes, and rests from then on', async () => {
+  const credentials = rotating();
+  const { hub, uploader, add } = await bench([], { otherwise: denied(401), credentials });
+  add(1);
+  assert.equal(await uploader.step(), 0);
+  for (let i = 0; i < 3; i++) {
+    const waitMs = await uploader.step();
+    assert.ok(waitMs >= 150_000 && waitMs <= 300_000, `waits ${waitMs}`);
+  }
+  assert.equal(hub.received.length, 4);
+});
+
+test('a path that is not there is no reason for other credentials', async () => {
+  const credentials = rotating();
+  const { uploader, add } = await bench([denied(404)], { credentials });
+  add(1);
+  assert.ok((await uploader.step()) > 0);
+  assert.equal(credentials.refreshed, 0);
+});
+
+test('an agent without credentials says so, and sends nothing', async () => {
+  const credentials: CredentialSource = {
+    get: () => Promise.reject(new CredentialsError('no credentials to sign with: AccessDenied')),
+    refresh: () => true,
+  };
+  const { hub, uploader, add, said } = await bench([], { credentials });
+  add(1);
+  assert.ok((await uploader.step()) >= 7_500);
+  assert.match(said.join('\n'), /no credentials to sign with: AccessDenied; 1 batches wait on disk/);
+  assert.equal(hub.received.length, 0);
 });
 
 test('batches that a hub would not take any more are given up, once its clock is known', async () => {

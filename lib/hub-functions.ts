@@ -1,0 +1,181 @@
+import { Duration } from 'aws-cdk-lib';
+import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
+import type { Construct } from 'constructs';
+import type { AdminEnvironment, AuthorizerEnvironment, HubEnvironment } from '../functions/environment.ts';
+import { acknowledge } from './acknowledge.ts';
+import type { HubStorage } from './hub-environment.ts';
+import { type FunctionDefaults, HubFunction } from './hub-function.ts';
+import { TABLE_READS } from './hub-table.ts';
+
+// The five functions of a hub: size, timeout, and exactly what each may do. Partition keys are spelled in
+// storage/aws/names.ts; a test holds these patterns to it.
+
+/** What a batch leaves in the table on its way in: whose it is, that it came, and what its agent says of itself. */
+const INGEST_PARTITIONS = [
+  'clusters',
+  'agents#*',
+  'agent-clusters',
+  'ledger#*',
+  'ledger-hours',
+  'setting#*',
+  'counter#*',
+];
+
+/** What an administrator sees and changes. */
+const ADMIN_PARTITIONS = [
+  ...['clusters', 'agents#*', 'agent-clusters', 'credential#*', 'credentials#*'],
+  ...['api-token#*', 'api-tokens', 'setting#*', 'counter#*'],
+];
+
+/** What answers are made of; no token, no key. */
+const QUERY_PARTITIONS = [
+  ...['block#*', 'spans#*', 'buckets#*', 'tenant#*'],
+  ...['clusters', 'agents#*', 'agent-clusters', 'ledger#*', 'ledger-hours', 'setting#*'],
+];
+
+export interface HubFunctionsProps extends FunctionDefaults {
+  readonly storage: HubStorage;
+  /**
+   * Executions set aside.
+   * @default 0: shared with the account
+   */
+  readonly reservedConcurrency?: number;
+}
+
+/** Takes batches, heartbeats and pushes. API Gateway gives up after 30 s; a batch takes milliseconds. */
+export class IngestFunction extends HubFunction {
+  constructor(scope: Construct, id: string, props: HubFunctionsProps & { environment: HubEnvironment }) {
+    super(scope, id, {
+      ...props,
+      bundle: 'ingest',
+      description: 'Takes batches and heartbeats of agents, and pushes of SDKs',
+      environment: { ...props.environment },
+      memoryMiB: 512,
+      timeout: Duration.seconds(10),
+    });
+    const { blocks, table, queue } = props.storage;
+    blocks.allow(this.role, 'inbox', 's3:PutObject');
+    queue.allow(this.role, 'sqs:SendMessage');
+    table.allow(
+      this.role,
+      ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+      INGEST_PARTITIONS,
+    );
+  }
+}
+
+/** Timeout of the processor; the queue hides batches for six times as long. */
+export const PROCESSOR_TIMEOUT = Duration.seconds(60);
+
+/** Most processors at once, unless fewer are reserved. */
+const PROCESSORS_MAX = 50;
+
+/** Merges waiting batches into blocks, as many at a time as Lambda hands over: 100, or 6 MB. */
+export class ProcessorFunction extends HubFunction {
+  constructor(scope: Construct, id: string, props: HubFunctionsProps & { environment: HubEnvironment }) {
+    super(scope, id, {
+      ...props,
+      bundle: 'processor',
+      description: 'Merges waiting batches into blocks',
+      environment: { ...props.environment },
+      memoryMiB: 1769,
+      timeout: PROCESSOR_TIMEOUT,
+    });
+    const { blocks, table, queue } = props.storage;
+    blocks.allow(this.role, 'inbox', 's3:GetObject', 's3:DeleteObject');
+    blocks.allow(this.role, 'blocks', 's3:GetObject', 's3:PutObject');
+    blocks.allow(this.role, 'quarantine', 's3:PutObject');
+    blocks.allowList(this.role);
+    table.allow(this.role, [...TABLE_READS, 'dynamodb:PutItem', 'dynamodb:UpdateItem']);
+    queue.allow(
+      this.role,
+      ...['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:GetQueueAttributes'],
+    );
+    this.#takeFrom(props);
+  }
+
+  #takeFrom({ storage, reservedConcurrency = 0 }: HubFunctionsProps): void {
+    const mapping = new EventSourceMapping(this, 'Batches', {
+      target: this.function,
+      eventSourceArn: storage.queue.queue.queueArn,
+      batchSize: 100,
+      maxBatchingWindow: Duration.seconds(5),
+      reportBatchItemFailures: true,
+      // Pollers beyond the reserved executions would be throttled, and throttles use up deliveries.
+      maxConcurrency: Math.max(2, Math.min(PROCESSORS_MAX, reservedConcurrency || PROCESSORS_MAX)),
+    });
+    acknowledge(mapping, {
+      'Serverless-LambdaEventSourceMappingDestination':
+        'Queues have dead letters of their own; destinations are for streams.',
+    });
+  }
+}
+
+/** Answers queries. API Gateway gives up after 30 s. */
+export class QueryFunction extends HubFunction {
+  constructor(scope: Construct, id: string, props: HubFunctionsProps & { environment: HubEnvironment }) {
+    super(scope, id, {
+      ...props,
+      bundle: 'query',
+      description: 'Answers queries',
+      environment: { ...props.environment },
+      memoryMiB: 1769,
+      timeout: Duration.seconds(29),
+    });
+    const { blocks, table, queue } = props.storage;
+    blocks.allow(this.role, 'blocks', 's3:GetObject');
+    blocks.allowList(this.role);
+    table.allow(this.role, TABLE_READS, QUERY_PARTITIONS);
+    queue.allow(this.role, 'sqs:GetQueueAttributes');
+    queue.allowOnDeadLetters(this.role, 'sqs:GetQueueAttributes');
+  }
+}
+
+/** Clusters, tokens, dead letters and quarantine, for administrators. */
+export class AdminFunction extends HubFunction {
+  constructor(scope: Construct, id: string, props: HubFunctionsProps & { environment: AdminEnvironment }) {
+    super(scope, id, {
+      ...props,
+      bundle: 'admin',
+      description: 'Clusters, tokens, dead letters and quarantine',
+      environment: { ...props.environment },
+      memoryMiB: 512,
+      timeout: Duration.seconds(29),
+    });
+    const { blocks, table, queue } = props.storage;
+    blocks.allow(this.role, 'quarantine', 's3:GetObject', 's3:PutObject', 's3:DeleteObject');
+    blocks.allow(this.role, 'inbox', 's3:GetObject', 's3:PutObject', 's3:DeleteObject');
+    blocks.allowList(this.role);
+    table.allow(
+      this.role,
+      [...TABLE_READS, 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'],
+      ADMIN_PARTITIONS,
+    );
+    queue.allow(this.role, 'sqs:SendMessage', 'sqs:GetQueueAttributes');
+    queue.allowOnDeadLetters(
+      this.role,
+      ...['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:GetQueueAttributes'],
+      ...['sqs:StartMessageMoveTask', 'sqs:ListMessageMoveTasks'],
+    );
+  }
+}
+
+/** Says who calls the query API. API Gateway waits 10 s for it. */
+export class AuthorizerFunction extends HubFunction {
+  constructor(
+    scope: Construct,
+    id: string,
+    props: HubFunctionsProps & { environment: AuthorizerEnvironment },
+  ) {
+    super(scope, id, {
+      ...props,
+      bundle: 'authorizer',
+      description: 'Checks API tokens and the tokens of people who signed in',
+      environment: { ...props.environment },
+      memoryMiB: 512,
+      timeout: Duration.seconds(8),
+    });
+    // Looks a token up by its hash: it can neither list tokens nor read anything else.
+    props.storage.table.allow(this.role, ['dynamodb:GetItem'], ['api-token#*']);
+  }
+}

@@ -1,0 +1,30 @@
+/** A statement as it stands in a template. */
+export interface Statement {
+  readonly Effect: 'Allow' | 'Deny';
+  readonly Principal?: Readonly<Record<string, unknown>>;
+  readonly Action: readonly string[];
+  readonly Resource?: readonly string[];
+  readonly Condition?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+export function policyOf(...statements: Statement[]) {
+  return { Version: '2012-10-17', Statement: statements };
+}
+
+export function allowing(actions: readonly string[], resources: readonly string[]): Statement {
+  return { Effect: 'Allow', Action: actions, Resource: resources };
+}
+
+/** Who holds a certificate that one trust anchor vouches for, with one common name. */
+export function certificatesOf(trust: { trustAnchorArn: string; certificateCommonName: string }): Statement {
+  return {
+    Effect: 'Allow',
+    Principal: { Service: 'rolesanywhere.amazonaws.com' },
+    // The service tags sessions with the certificate's fields, and sets its serial number as source identity.
+    Action: ['sts:AssumeRole', 'sts:TagSession', 'sts:SetSourceIdentity'],
+    Condition: {
+      ArnEquals: { 'aws:SourceArn': trust.trustAnchorArn },
+      StringEquals: { 'aws:PrincipalTag/x509Subject/CN': trust.certificateCommonName },
+    },
+  };
+}

@@ -141,8 +141,9 @@ async function storeGroup(hub: Hub, group: readonly OpenedBatch[], report: Proce
     await publishBlock(hub, merged);
     report.blocks++;
   }
-  await hub.queue.acknowledge(group.map((batch) => batch.received.receipt));
+  // Before it is acknowledged: a crash in between makes a message whose object is gone, and no object without a message.
   for (const { received } of group) await deletePayload(hub, received.message);
+  await hub.queue.acknowledge(group.map((batch) => batch.received.receipt));
   report.batches += group.length;
   report.samples += samplesOf(merged.directory);
   report.duplicateSamples += merged.report.duplicateSamples;

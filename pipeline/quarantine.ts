@@ -59,8 +59,8 @@ export async function quarantineBatch(hub: Hub, received: ReceivedBatch, error: 
     await hub.objects.put(keys.reason, new TextEncoder().encode(JSON.stringify(entry)));
     await hub.objects.put(keys.batch, bytes);
   }
-  await hub.queue.acknowledge([receipt]);
   await deletePayload(hub, message);
+  await hub.queue.acknowledge([receipt]);
   hub.telemetry.count('quarantined_batches_total', 1, { cluster });
   hub.telemetry.log('error', `batch ${batchId} cannot be stored, it is in quarantine: ${reason}`, {
     batchId,

@@ -51,7 +51,7 @@ test('opens with services, timeline, table and a painted graph', async () => {
   assert.equal(await page().getByLabel('Profile type').locator('option:checked').textContent(), 'CPU');
   assert.ok((await colorsAt(60)) > 3, 'frames have colours');
   assert.ok((await page().locator('#top-table .virtual .grid-row').count()) > 10);
-  assert.match((await page().locator('.breadcrumbs').textContent())!, /^All: .*cores, /);
+  assert.match((await page().locator('.breadcrumbs').textContent())!, /^All: .*cores over 5\d min with data, /);
   assert.ok(
     fake.requests.some((request) => request.startsWith('/v1/tree?') && request.includes('service_name')),
   );

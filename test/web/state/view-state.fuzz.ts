@@ -67,6 +67,11 @@ function someSpan(random: Random) {
   return { start, end: start + 1 + Math.floor(random() * 1e9) };
 }
 
+function somePart(random: Random) {
+  const x0 = Math.floor(random() * 900_000) / 1e6;
+  return { x0, x1: Math.floor((x0 + 0.0001 + random() * (0.9999 - x0)) * 1e6) / 1e6 };
+}
+
 function someView(random: Random): ViewState {
   const sometimes = <T>(value: T) => (random() < 0.5 ? value : undefined);
   return {
@@ -92,6 +97,7 @@ function someView(random: Random): ViewState {
     arrangement: pick(random, ['flame', 'table', 'both', 'sandwich', 'tree'] as const),
     search: someText(random),
     zoom: pick(random, ['', 'a1b2c3d4e5f6g7', '0']),
+    part: sometimes(somePart(random)),
     pivot: someText(random),
     steps: Array.from({ length: Math.floor(random() * 4) }, () => someStep(random)),
     order: pick(random, ['name', 'heavy', undefined] as const),
@@ -131,10 +137,11 @@ test('any URL gives a view, and what it gives survives', () => {
     'view',
     'q',
     'zoom',
+    'x',
     'do',
     'order',
     'sort',
-    'x',
+    'split',
   ];
   forSeeds((random) => {
     const query = Array.from(

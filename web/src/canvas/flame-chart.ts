@@ -1,4 +1,3 @@
-import type { FlameLayout } from '../../../core/flamegraph/layout.ts';
 import {
   type FlameViewport,
   flameHeight,
@@ -6,13 +5,21 @@ import {
   levelTop,
   planFlame,
 } from '../../../core/flamegraph/plan.ts';
+import { isSamePart, type Part, WHOLE } from '../state/part.ts';
 import { type FlamePaint, LABEL_FONT, paintFlame } from './paint-flame.ts';
 
 export const ROW_HEIGHT = 18;
 const ZOOM_MS = 160;
 const CALLERS_SHOWN = 3;
 
-export type FlameChartState = Omit<FlamePaint, 'hoveredRow'> & { flipped: boolean; hideRoot: boolean };
+export type FlameChartState = Omit<FlamePaint, 'hoveredRow'> & {
+  flipped: boolean;
+  hideRoot: boolean;
+  /** What of the width is shown. */
+  part: Part;
+  /** The part follows a hand: it is drawn at once. Else a change of it is animated. */
+  isSteered: boolean;
+};
 
 /**
  * Draws a flame graph into a canvas that is as large as what is visible, inside a scroller as high as the graph: a
@@ -28,6 +35,7 @@ export class FlameChart {
   #hoveredRow = -1;
   #x0 = 0;
   #x1 = 1;
+  #target: Part = WHOLE;
   #frame = 0;
   #animation: { from: [number, number]; to: [number, number]; began: number } | undefined;
   #charWidth = 7.2;
@@ -53,20 +61,22 @@ export class FlameChart {
     this.#scroller.removeEventListener('scroll', this.#schedule);
   }
 
-  /** Shows a state; a change of the zoomed row is animated unless the tree changed with it. */
+  /** Shows a state; a change of the part is animated unless the tree changed with it. */
   show(state: FlameChartState): void {
     const before = this.#state;
     this.#state = state;
-    const { layout, zoomRow } = state;
+    const { layout, zoomRow, part } = state;
     this.#spacer.style.height = `${this.#contentHeight(state)}px`;
-    const to = zoomRange(layout, zoomRow);
     const sameTree = before?.layout === layout;
-    if (sameTree && before.zoomRow !== zoomRow && !prefersReducedMotion()) {
-      this.#animation = { from: [this.#x0, this.#x1], to, began: performance.now() };
-    } else if (!sameTree || before.zoomRow !== zoomRow) {
+    if (!sameTree || state.isSteered || prefersReducedMotion()) {
       this.#animation = undefined;
-      [this.#x0, this.#x1] = to;
+      this.#x0 = part.x0;
+      this.#x1 = part.x1;
+    } else if (!isSamePart(part, this.#target)) {
+      const from: [number, number] = [this.#x0, this.#x1];
+      this.#animation = { from, to: [part.x0, part.x1], began: performance.now() };
     }
+    this.#target = part;
     const isNewView = before === undefined || before.flipped !== state.flipped;
     if (isNewView || (sameTree && before.zoomRow !== zoomRow)) this.#bringToStart(zoomRow);
     this.#schedule();
@@ -106,6 +116,13 @@ export class FlameChart {
     const box = this.#canvas.getBoundingClientRect();
     const row = hitTest(state.layout, this.#viewport(state), clientX - box.left, clientY - box.top);
     return state.hideRoot && row === 0 ? -1 : row;
+  }
+
+  /** Where in the whole width a point is, as a fraction. */
+  fractionAt(clientX: number): number {
+    const { left, width } = this.#canvas.getBoundingClientRect();
+    const share = Math.min(1, Math.max(0, (clientX - left) / width));
+    return this.#x0 + share * (this.#x1 - this.#x0);
   }
 
   /** Where a row is in client coordinates, as far as it is on screen. */
@@ -184,13 +201,6 @@ export class FlameChart {
     }
     this.#context.setTransform(ratio, 0, 0, ratio, 0, 0);
   }
-}
-
-/** The row's part of the whole as fractions. */
-function zoomRange(layout: FlameLayout, row: number): [number, number] {
-  const whole = layout.width[0];
-  if (row <= 0 || !(whole > 0) || !(layout.width[row] > 0)) return [0, 1];
-  return [layout.start[row] / whole, (layout.start[row] + layout.width[row]) / whole];
 }
 
 function prefersReducedMotion(): boolean {

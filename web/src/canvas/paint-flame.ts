@@ -12,7 +12,7 @@ export interface FlamePaint {
   colorsBy: 'name' | 'row';
   /** Per name: 1 where the search matches. Undefined when nothing is searched. */
   matched: Uint8Array | undefined;
-  /** Row zoomed to; what is not in its subtree or above it is off screen, what is above is dimmed. */
+  /** Row zoomed to; what is not in its subtree is dimmed. */
   zoomRow: number;
   selectedRow: number;
   hoveredRow: number;
@@ -76,11 +76,11 @@ function fillOf(paint: FlamePaint, plan: FlamePlan, i: number): string {
 }
 
 function isDim(paint: FlamePaint, row: number): boolean {
-  return paint.matched !== undefined || isAboveZoom(paint, row);
+  return paint.matched !== undefined || isOutsideZoom(paint, row);
 }
 
-function isAboveZoom(paint: FlamePaint, row: number): boolean {
-  return row < paint.zoomRow;
+function isOutsideZoom({ zoomRow, layout }: FlamePaint, row: number): boolean {
+  return row < zoomRow || row >= layout.tree.end[zoomRow];
 }
 
 function paintHatch(

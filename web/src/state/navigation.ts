@@ -9,8 +9,15 @@ export const view = signal<ViewState>(viewFromUrl(location.pathname, location.se
 /** Address of the page's folder: the API is relative to it, whatever prefix the page lives under. */
 export const baseUrl = new URL('./', location.href);
 
+/** A change of these gives another graph, or another place in it: a part of the old one means nothing there. */
+const ENDS_PART: readonly (keyof ViewState)[] = [
+  ...(['page', 'profileType', 'service', 'filters'] as const),
+  ...(['zoom', 'steps', 'order', 'normalise'] as const),
+];
+
 export function navigate(change: Partial<ViewState>, how: 'push' | 'replace' = 'push'): void {
-  const next = { ...view.peek(), ...change };
+  const endsPart = ENDS_PART.some((key) => key in change);
+  const next = { ...view.peek(), ...(endsPart && { part: undefined }), ...change };
   const url = new URL(viewToUrl(next), baseUrl);
   if (url.href === location.href) return;
   if (how === 'push') history.pushState(null, '', url);

@@ -14,6 +14,10 @@ export type ActionId =
   | 'zoom'
   | 'back-out'
   | 'whole'
+  | 'magnify'
+  | 'reduce'
+  | 'pan-left'
+  | 'pan-right'
   | 'search'
   | 'next-match'
   | 'previous-match'
@@ -50,6 +54,10 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { id: 'zoom', keys: ['Enter'], label: 'Zoom to the frame', group: 'Move' },
   { id: 'back-out', keys: ['Escape'], label: 'Zoom out one step, then clear the search', group: 'Move' },
   { id: 'whole', keys: ['0', 'Home'], label: 'Whole graph', group: 'Move' },
+  { id: 'magnify', keys: ['+', '='], label: 'Magnify around the frame', group: 'Move' },
+  { id: 'reduce', keys: ['-'], label: 'Show more around it', group: 'Move' },
+  { id: 'pan-left', keys: ['a', 'Shift+ArrowLeft'], label: 'Move the view left', group: 'Move' },
+  { id: 'pan-right', keys: ['d', 'Shift+ArrowRight'], label: 'Move the view right', group: 'Move' },
   { id: 'search', keys: ['/'], label: 'Search', group: 'Find' },
   { id: 'next-match', keys: ['n'], label: 'Next match, or next frame of the function', group: 'Find' },
   { id: 'previous-match', keys: ['p'], label: 'Previous match or frame', group: 'Find' },

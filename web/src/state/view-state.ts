@@ -1,4 +1,5 @@
 import type { Transform } from '../../../core/flamegraph/transforms.ts';
+import { type Part, partFromText, partToText } from './part.ts';
 import { filterFromParam, filterToParam, type LabelFilter } from './selector.ts';
 import {
   durationFromText,
@@ -39,6 +40,8 @@ export interface ViewState {
   search: string;
   /** Path hash of the zoomed frame, '' is the whole graph. */
   zoom: string;
+  /** What of the width is on screen where that is not all of the zoomed frame. */
+  part: Part | undefined;
   /** Function in the middle of the sandwich. */
   pivot: string;
   steps: Transform[];
@@ -63,6 +66,7 @@ export const DEFAULT_VIEW: ViewState = {
   arrangement: 'both',
   search: '',
   zoom: '',
+  part: undefined,
   pivot: '',
   steps: [],
   order: undefined,
@@ -103,6 +107,7 @@ function viewToParams(view: ViewState): [string, string][] {
   put('view', view.arrangement, DEFAULT_VIEW.arrangement);
   put('q', view.search, '');
   put('zoom', view.zoom, '');
+  put('x', view.part && partToText(view.part), undefined);
   put('fn', view.pivot, '');
   for (const step of view.steps) put('do', stepToText(step), undefined);
   put('order', view.order, undefined);
@@ -143,6 +148,7 @@ export function viewFromUrl(path: string, query: string): ViewState {
     arrangement: oneOf('view', ARRANGEMENTS) ?? DEFAULT_VIEW.arrangement,
     search: text('q'),
     zoom: /^[0-9a-z]{1,16}$/.test(text('zoom')) ? text('zoom') : '',
+    part: partFromText(text('x')),
     pivot: text('fn'),
     steps: params.getAll('do').flatMap((step) => stepFromText(step) ?? []),
     order: oneOf('order', ['name', 'heavy'] as const),

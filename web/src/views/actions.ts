@@ -1,8 +1,10 @@
 import { effect, signal } from '@preact/signals';
 import type { Transform } from '../../../core/flamegraph/transforms.ts';
 import { announce } from '../state/announcer.ts';
+import { formatShare } from '../state/format.ts';
 import { frameModule, frameName, frameSentence } from '../state/frame-facts.ts';
 import { navigate, view } from '../state/navigation.ts';
+import { isSamePart, movedPart, partOfRow, scaledPart } from '../state/part.ts';
 import { pathHash } from '../state/path-hash.ts';
 import { nextTheme, theme } from '../state/preferences.ts';
 import {
@@ -17,6 +19,7 @@ import {
   zoomRow,
 } from '../state/profile-model.ts';
 import type { ActionId } from '../state/shortcuts.ts';
+import { letGo, shownPart, showPart } from '../state/steering.ts';
 import { shiftRange } from '../state/time-range.ts';
 import { nextSibling, nextWanted, previousSibling, widerAncestor, widestChild } from '../state/tree-walk.ts';
 import type { Arrangement, ColourMode } from '../state/view-state.ts';
@@ -51,7 +54,8 @@ export function zoomTo(row: number): void {
   if (!current || row < 0) return;
   const zoom = row === 0 ? '' : pathHash(current.tree, row);
   selectedRow.value = row;
-  if (zoom === view.peek().zoom) return;
+  letGo();
+  if (zoom === view.peek().zoom && view.peek().part === undefined) return;
   navigate({ zoom });
   announce(row === 0 ? 'Whole graph' : `Zoomed to ${frameSentence(frameContext.peek()!, row)}`);
 }
@@ -131,9 +135,41 @@ function backOut(): void {
   const current = shaped.peek();
   const layout = flameLayout.peek();
   const row = zoomRow.peek();
-  if (current && layout && row !== 0) zoomTo(row < 0 ? 0 : widerAncestor(current.tree, row, layout.width));
+  if (view.peek().part) navigate({ part: undefined });
+  else if (current && layout && row !== 0)
+    zoomTo(row < 0 ? 0 : widerAncestor(current.tree, row, layout.width));
   else if (view.peek().search !== '') navigate({ search: '' }, 'replace');
   else if (view.peek().selection) navigate({ selection: undefined });
+}
+
+const MAGNIFY = 0.5;
+const PAN_SHARE = 0.25;
+
+/** Around the selected frame if it is on screen, else around the middle. */
+function magnify(scale: number): void {
+  const layout = flameLayout.peek();
+  if (!layout) return;
+  const part = shownPart.peek();
+  const row = selectedRow.peek();
+  const own = partOfRow(layout, row);
+  const middle = (Math.max(part.x0, own.x0) + Math.min(part.x1, own.x1)) / 2;
+  const isOnScreen = row > 0 && own.x1 > part.x0 && own.x0 < part.x1;
+  showPart(scaledPart(part, isOnScreen ? middle : (part.x0 + part.x1) / 2, scale));
+  announcePart();
+}
+
+function pan(share: number): boolean {
+  const before = shownPart.peek();
+  const after = movedPart(before, share);
+  if (isSamePart(before, after)) return false;
+  showPart(after);
+  announcePart();
+  return true;
+}
+
+function announcePart(): void {
+  const { x0, x1 } = shownPart.peek();
+  announce(`Showing ${formatShare(x1 - x0, 1)} of the width, from ${formatShare(x0, 1)}`);
 }
 
 /** Adds a step about the selected function; there is nothing to do on the root. */
@@ -156,6 +192,10 @@ const ACTIONS: Record<ActionId, () => boolean | void | Promise<void>> = {
   zoom: () => zoomTo(selectedRow.peek()),
   'back-out': backOut,
   whole: () => zoomTo(0),
+  magnify: () => magnify(MAGNIFY),
+  reduce: () => magnify(1 / MAGNIFY),
+  'pan-left': () => pan(-PAN_SHARE),
+  'pan-right': () => pan(PAN_SHARE),
   search: () => focusElement('search'),
   'next-match': () => jump(1),
   'previous-match': () => jump(-1),

@@ -1,9 +1,11 @@
 import { signal } from '@preact/signals';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { FlameChart, type FlameChartState } from '../canvas/flame-chart.ts';
+import { followGestures } from '../canvas/flame-gestures.ts';
 import { announce } from '../state/announcer.ts';
 import { type FrameContext, frameSentence } from '../state/frame-facts.ts';
 import { markMoment } from '../state/moments.ts';
+import type { Part } from '../state/part.ts';
 import { held } from '../state/profile-model.ts';
 import { type ActionId, actionOf } from '../state/shortcuts.ts';
 
@@ -29,6 +31,8 @@ export interface FlameCanvasProps {
   onZoom: (row: number) => void;
   onMenu?: (row: number, x: number, y: number) => void;
   onDrop?: (row: number) => void;
+  /** Wheel, pinch and drag show another part of the width. */
+  onSteer: (part: Part) => void;
   /** Handles an action of the keyboard; returns false for those it does not know. */
   onAction: (id: ActionId) => boolean;
 }
@@ -52,7 +56,13 @@ export function FlameCanvas(props: FlameCanvasProps) {
       dataset.painted = String(Number(dataset.painted ?? 0) + 1);
       markMoment('painted');
     };
+    const letGo = followGestures(scroller.current!, made, {
+      part: () => latest.current.state.part,
+      steer: (part) => latest.current.onSteer(part),
+      onDrag: onPointerLeave,
+    });
     return () => {
+      letGo();
       made.dispose();
       if (hover.peek()) hover.value = undefined;
     };
@@ -72,7 +82,7 @@ export function FlameCanvas(props: FlameCanvasProps) {
     hover.value = row < 0 ? undefined : { context, row, x, y, frozen: false };
   };
   const onPointerMove = (event: PointerEvent) => {
-    if (hover.peek()?.frozen) return;
+    if (hover.peek()?.frozen || scroller.current!.classList.contains('flame-dragged')) return;
     showTooltip(event.clientX, event.clientY);
   };
   const onPointerLeave = () => {

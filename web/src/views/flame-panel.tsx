@@ -5,6 +5,7 @@ import { frameFacts, frameModule, frameName } from '../state/frame-facts.ts';
 import { navigate, view } from '../state/navigation.ts';
 import { coveredMs, flameLayout, isCpu, selectedRow, shaped, zoomRow } from '../state/profile-model.ts';
 import { keysOf } from '../state/shortcuts.ts';
+import { steer } from '../state/steering.ts';
 import { ageText } from '../state/time-range.ts';
 import { pathTo } from '../state/tree-walk.ts';
 import type { Shaped } from '../worker/messages.ts';
@@ -19,6 +20,7 @@ import {
   zoomTo,
 } from './actions.ts';
 import { FlameCanvas, hover } from './flame-canvas.tsx';
+import { FlameMinimap } from './flame-minimap.tsx';
 import { frameContext } from './frame-context.ts';
 import { mainChart, palette } from './frame-paint.ts';
 
@@ -31,6 +33,7 @@ export function FlamePanel() {
   return (
     <div class="flame-panel">
       <Breadcrumbs current={current} />
+      <FlameMinimap />
       <FlameCanvas
         id="flame-graph"
         state={chart}
@@ -43,6 +46,7 @@ export function FlamePanel() {
           frameMenuAt.value = { x, y };
         }}
         onDrop={(row) => row > 0 && addStep({ kind: 'drop', name: frameName(current, row) })}
+        onSteer={steer}
         onAction={runAction}
       />
       <FrameMenu current={current} />

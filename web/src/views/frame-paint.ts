@@ -6,6 +6,7 @@ import { changeIndex, colorNames, makePalette } from '../canvas/palette.ts';
 import { view } from '../state/navigation.ts';
 import { isDark } from '../state/preferences.ts';
 import { flameLayout, matched, selectedRow, shaped, sideFactors, zoomRow } from '../state/profile-model.ts';
+import { isSteered, shownPart } from '../state/steering.ts';
 
 export const palette = computed(() => makePalette(isDark()));
 const colourMode = computed(() => view.value.colour);
@@ -52,6 +53,8 @@ export const mainChart = computed<FlameChartState | undefined>(() => {
     ...mainPaint.value,
     matched: matched.value,
     zoomRow: Math.max(0, zoomRow.value),
+    part: shownPart.value,
+    isSteered: isSteered.value,
     selectedRow: row === 0 ? -1 : row,
     markedName: row > 0 && !matched.value ? shaped.value.tree.nameOf[row] : -1,
     flipped: flipped.value,

@@ -78,6 +78,7 @@ const POINTER: [string, string][] = [
   ['Right click', 'Menu of the frame'],
   ['Alt+click', 'Drop stacks with the function'],
   ['Shift', 'Freeze the tooltip'],
-  ['Drag', 'Select a time on the timeline'],
+  ['Ctrl+wheel', 'Magnify around the pointer; a pinch does the same'],
+  ['Drag', 'Move a magnified graph, or select a time on the timeline'],
   ['Back', 'Undo the last step'],
 ];

@@ -6,6 +6,7 @@ import { announce } from '../state/announcer.ts';
 import { formatShare, formatValue } from '../state/format.ts';
 import { frameName, frameSentence } from '../state/frame-facts.ts';
 import { view } from '../state/navigation.ts';
+import { movedPart, type Part, partOfRow, scaledPart } from '../state/part.ts';
 import { findPath, pathHash } from '../state/path-hash.ts';
 import { isDark } from '../state/preferences.ts';
 import { sandwichAnswer, shaped, widthsOf } from '../state/profile-model.ts';
@@ -69,6 +70,8 @@ function Half({ sides, what, pivot, flipped }: HalfProps) {
   const paint = useMemo(() => paintOf(sides, layout), [sides, layout, view.value.colour, isDark()]);
   const [row, setRow] = useState(1);
   const [zoom, setZoom] = useState(0);
+  const [part, setPart] = useState<Part | undefined>(undefined);
+  const shown = part ?? partOfRow(layout, zoom);
   const before = useRef({ sides, pivot });
   if (before.current.sides !== sides) {
     // A refresh stays where it was; another function starts anew.
@@ -76,6 +79,7 @@ function Half({ sides, what, pivot, flipped }: HalfProps) {
     const isSame = before.current.pivot === pivot;
     before.current = { sides, pivot };
     setRow(isSame ? Math.max(1, findPath(sides.tree, pathHash(old, row))) : 1);
+    if (!isSame) setPart(undefined);
     setZoom(isSame && zoom > 0 ? Math.max(0, findPath(sides.tree, pathHash(old, zoom))) : 0);
   }
   const state = useMemo<FlameChartState>(
@@ -83,12 +87,14 @@ function Half({ sides, what, pivot, flipped }: HalfProps) {
       ...paint,
       matched: undefined,
       zoomRow: zoom,
+      part: shown,
+      isSteered: part !== undefined,
       selectedRow: row,
       markedName: -1,
       flipped,
       hideRoot: true,
     }),
-    [paint, zoom, row, flipped],
+    [paint, zoom, row, flipped, shown.x0, shown.x1],
   );
   const context = contextOf(sides, zoom);
   const select = (next: number) => {
@@ -98,6 +104,7 @@ function Half({ sides, what, pivot, flipped }: HalfProps) {
   };
   const zoomTo = (next: number) => {
     setZoom(next <= 1 ? 0 : next);
+    setPart(undefined);
     select(next);
   };
   const { tree } = sides;
@@ -109,10 +116,15 @@ function Half({ sides, what, pivot, flipped }: HalfProps) {
     next: () => select(nextSibling(tree, row)),
     zoom: () => zoomTo(row),
     whole: () => zoomTo(0),
+    magnify: () => setPart(scaledPart(shown, (shown.x0 + shown.x1) / 2, 0.5)),
+    reduce: () => setPart(scaledPart(shown, (shown.x0 + shown.x1) / 2, 2)),
+    'pan-left': () => setPart(movedPart(shown, -0.25)),
+    'pan-right': () => setPart(movedPart(shown, 0.25)),
     sandwich: () => openSandwich(frameName(sides, row)),
   };
   const onAction = (id: ActionId) => {
-    if (id === 'back-out' && zoom !== 0) zoomTo(widerAncestor(tree, zoom, layout.width));
+    if (id === 'back-out' && part) setPart(undefined);
+    else if (id === 'back-out' && zoom !== 0) zoomTo(widerAncestor(tree, zoom, layout.width));
     else if (steps[id]) steps[id]();
     else return runAction(id);
     return true;
@@ -128,6 +140,7 @@ function Half({ sides, what, pivot, flipped }: HalfProps) {
         summary={`${count} frames. Arrow keys move, Enter zooms, s puts a function in the middle.`}
         onSelect={select}
         onZoom={zoomTo}
+        onSteer={setPart}
         onAction={onAction}
       />
     </section>

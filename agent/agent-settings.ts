@@ -129,7 +129,8 @@ const SETTINGS: readonly Setting[] = [
 
 export const AGENT_HELP = `Samples this machine and sends what it finds to a Cinderblock hub.
 
-Usage: node agent/main.ts [--setting value]…
+Usage: node agent/main.ts [--setting value]…           run
+       node agent/main.ts doctor [--setting value]…    say why the hub does not hear from this agent
 
 Settings, as flags or in the environment (a flag wins):
 ${SETTINGS.map(({ name, initial, about }) => {

@@ -5,4 +5,7 @@ import { runAgent } from './run-agent.ts';
 
 const args = process.argv.slice(2);
 if (args.includes('--help') || args.includes('-h')) process.stdout.write(AGENT_HELP);
-else runAgent(args);
+else if (args[0] === 'doctor') {
+  const { runDoctor } = await import('./doctor/run-doctor.ts');
+  process.exitCode = await runDoctor(args.slice(1));
+} else runAgent(args);

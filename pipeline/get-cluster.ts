@@ -18,6 +18,8 @@ export interface ClusterDetails {
   role: RoleAccess | undefined;
   /** Of the last 24 hours. */
   loss: LossHour[];
+  /** How often agents are asked to send a heartbeat, ms. */
+  heartbeatMs: number;
 }
 
 /** @throws RejectedError 'not-found' */
@@ -34,6 +36,7 @@ export async function getCluster(hub: Hub, name: string): Promise<ClusterDetails
     ...{ cluster, nowMs, credentials, loss },
     agents: agents.map((agent) => agentReport(agent, nowMs)),
     role: roleAccess(hub, cluster),
+    heartbeatMs: hub.settings.heartbeatMs,
   };
 }
 

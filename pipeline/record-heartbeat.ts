@@ -8,7 +8,7 @@ const TEXT_MAX = 2048;
 
 /**
  * Notes that an agent lives, and what it counted. Answers the hub's time, from which the agent corrects its clock, and
- * how long it may wait until it does so again.
+ * how long it may wait until it does so again. One with `probe` only asks whether it would be taken: nothing is noted.
  * @param request.body as it came: anything that is not as expected is refused
  */
 export async function recordHeartbeat(
@@ -22,6 +22,8 @@ export async function recordHeartbeat(
     throw new RejectedError('invalid', 'node and bootId may only use A-Z a-z 0-9 . _ -');
   }
   const at = hub.clock();
+  const answer = { nowMs: at, settings: { heartbeatMs: hub.settings.heartbeatMs } };
+  if (body.probe === true) return answer;
   await hub.registry.recordHeartbeat({
     cluster: request.cluster,
     node,
@@ -37,7 +39,7 @@ export async function recordHeartbeat(
         : asText(body.lastError, 'lastError'),
   });
   hub.telemetry.count('heartbeats_total', 1, { cluster: request.cluster });
-  return { nowMs: at, settings: { heartbeatMs: hub.settings.heartbeatMs } };
+  return answer;
 }
 
 function asObject(value: unknown, what: string): Record<string, unknown> {

@@ -38,6 +38,7 @@ export const clusterCalls: ClusterCalls = {
       status: cluster.status,
       createdAtMs: whole(cluster.createdAt),
       nowMs: whole(nowMs),
+      heartbeatMs: whole(details.heartbeatMs),
       agents: agents.map(agentFields),
       accessKeys: credentials.map(({ accessKeyId, createdAt, revokedAt }) => ({
         accessKeyId,

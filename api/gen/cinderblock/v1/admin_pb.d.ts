@@ -214,6 +214,13 @@ export declare type GetClusterResponse = Message<"cinderblock.v1.GetClusterRespo
    * @generated from field: repeated cinderblock.v1.LossHour loss = 9;
    */
   loss: LossHour[];
+
+  /**
+   * How often agents are asked to send a heartbeat.
+   *
+   * @generated from field: int64 heartbeat_ms = 10;
+   */
+  heartbeatMs: bigint;
 };
 
 /**

@@ -9,4 +9,9 @@ export function ingestHandler(open: () => FunctionHub) {
   return serveRoutes(open, (hub) => [...agentRoutes, ...pushRoutes(hub)]);
 }
 
-export const handler = ingestHandler(once(() => openHub({ service: 'ingest' })));
+/** A line of metrics per batch would cost a third of what the invocation does (docs/cost.md). No alarm looks at these. */
+const METRICS_EVERY_MS = 60_000;
+
+export const handler = ingestHandler(
+  once(() => openHub({ service: 'ingest', metricsEveryMs: METRICS_EVERY_MS })),
+);

@@ -35,6 +35,8 @@ const ADMIN_VARIABLES: readonly (keyof AdminEnvironment)[] = [
 export interface OpenOptions {
   /** Name of the function, for its logs and metrics. */
   readonly service: string;
+  /** Least time between two lines of metrics: see TelemetryOptions. */
+  readonly metricsEveryMs?: number;
   /** @default the environment of this process */
   readonly variables?: Variables;
   /**
@@ -51,11 +53,17 @@ export interface OpenOptions {
  * @throws Error that names the variables that are missing
  */
 export function openHub(options: OpenOptions): FunctionHub {
-  const { service, variables = process.env, isAdmin = false, compileRegex = noQueries } = options;
+  const {
+    service,
+    metricsEveryMs,
+    variables = process.env,
+    isAdmin = false,
+    compileRegex = noQueries,
+  } = options;
   const names = isAdmin ? ADMIN_VARIABLES : HUB_VARIABLES;
   const environment: Partial<AdminEnvironment> & HubEnvironment = readEnvironment(variables, names);
   const place = awsPlace(variables);
-  const telemetry = createTelemetry({ service, stage: environment.CINDERBLOCK_STAGE });
+  const telemetry = createTelemetry({ service, stage: environment.CINDERBLOCK_STAGE, metricsEveryMs });
   const clock = Date.now;
   const storage = openAwsStorage({
     ...place,

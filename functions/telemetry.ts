@@ -8,12 +8,26 @@ const NAMESPACE = 'Cinderblock';
 /** Most values of one label that an invocation notes. */
 const LABEL_VALUES_MAX = 10;
 
-/** Telemetry of one function: log lines at once, metrics once per invocation. */
+/** Telemetry of one function: log lines at once, metrics at the end of invocations. */
 export interface FunctionTelemetry extends Telemetry {
   /** Begins an invocation: its log lines name the request. */
   begin(requestId: string): void;
-  /** Ends it: everything that was counted goes out as one line. */
+  /** Ends it: everything that was counted goes out as one line, unless one went out a moment ago. */
   flush(): void;
+}
+
+export interface TelemetryOptions {
+  /** Name of the function. */
+  readonly service: string;
+  readonly stage: string;
+  /**
+   * Least time between two lines of metrics. Each line is billed as logs, so a function with an invocation per batch
+   * sums up. What was counted since the last line is gone when its environment is: not for what alarms look at.
+   * @default 0: a line per invocation
+   */
+  readonly metricsEveryMs?: number;
+  /** Now, ms since epoch. */
+  readonly clock?: () => number;
 }
 
 /**
@@ -21,11 +35,13 @@ export interface FunctionTelemetry extends Telemetry {
  * a metric of its own, so that the only ones are the service, which is the function, and the stage. Labels such as the
  * cluster are kept beside the metrics, where Logs Insights finds them.
  */
-export function createTelemetry({ service, stage }: { service: string; stage: string }): FunctionTelemetry {
+export function createTelemetry(options: TelemetryOptions): FunctionTelemetry {
+  const { service, stage, metricsEveryMs = 0, clock = Date.now } = options;
   const logger = new Logger({ serviceName: service, persistentKeys: { stage } });
   const metrics = new Metrics({ namespace: NAMESPACE, serviceName: service, defaultDimensions: { stage } });
   const sums = new Map<string, number>();
   const labelValues = new Map<string, Set<string>>();
+  let nextLine = 0;
 
   function note(labels: Readonly<Record<string, string>> = {}): void {
     for (const [label, value] of Object.entries(labels)) {
@@ -52,7 +68,8 @@ export function createTelemetry({ service, stage }: { service: string; stage: st
     log: (level, message, fields = {}) => logger[level](message, { ...fields }),
     begin: (requestId) => logger.appendKeys({ requestId }),
     flush() {
-      if (sums.size === 0) return;
+      if (sums.size === 0 || clock() < nextLine) return;
+      nextLine = clock() + metricsEveryMs;
       for (const [name, value] of sums) metrics.addMetric(name, unitOf(name), value);
       for (const [label, values] of labelValues) metrics.addMetadata(label, [...values].join(','));
       sums.clear();

@@ -10,7 +10,7 @@ import {
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import { MathExpression } from 'aws-cdk-lib/aws-cloudwatch';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { LogGroup, LogGroupClass, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { ALARM_PERIOD, addAlarm } from './alarms.ts';
@@ -55,6 +55,8 @@ export class HubHttpApi extends Construct {
       defaultAuthorizer: props.defaultAuthorizer,
     });
     const logs = new LogGroup(this, 'AccessLogs', {
+      // Half the price; Logs Insights reads them all the same.
+      logGroupClass: LogGroupClass.INFREQUENT_ACCESS,
       retention: props.logRetentionDays as RetentionDays,
       removalPolicy: RemovalPolicy.DESTROY,
     });

@@ -2,11 +2,11 @@ import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { AnyPrincipal, Effect, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { BLOCKS, INBOX } from '../storage/names.ts';
+import { BLOCKS, INBOX, QUARANTINE } from '../storage/names.ts';
 import { acknowledge, acknowledgeWildcard } from './acknowledge.ts';
 
 /** First segments of the bucket's keys. */
-export type Prefix = typeof BLOCKS | typeof INBOX | 'quarantine';
+export type Prefix = typeof BLOCKS | typeof INBOX | typeof QUARANTINE;
 
 export interface BlockStoreProps {
   /** Whether the bucket stays when its stack goes. */
@@ -46,7 +46,7 @@ export class BlockStore extends Construct {
       lifecycleRules: [
         abortUploads(),
         { prefix: `${INBOX}/`, expiration: Duration.days(INBOX_DAYS) },
-        { prefix: 'quarantine/', expiration: Duration.days(QUARANTINE_DAYS) },
+        { prefix: `${QUARANTINE}/`, expiration: Duration.days(QUARANTINE_DAYS) },
       ],
     });
     this.bucket.addToResourcePolicy(this.#createOnly());

@@ -1,8 +1,11 @@
 import { Duration } from 'aws-cdk-lib';
+import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import type { AdminEnvironment, AuthorizerEnvironment, HubEnvironment } from '../functions/environment.ts';
+import { BLOCKS, INBOX, QUARANTINE } from '../storage/names.ts';
 import { acknowledge } from './acknowledge.ts';
+import { ALARM_PERIOD, addAlarm } from './alarms.ts';
 import type { HubStorage } from './hub-environment.ts';
 import { type FunctionDefaults, HubFunction } from './hub-function.ts';
 import { TABLE_READS } from './hub-table.ts';
@@ -11,27 +14,22 @@ import { TABLE_READS } from './hub-table.ts';
 // storage/aws/names.ts; a test holds these patterns to it.
 
 /** What a batch leaves in the table on its way in: whose it is, that it came, and what its agent says of itself. */
-const INGEST_PARTITIONS = [
-  'clusters',
-  'agents#*',
-  'agent-clusters',
-  'ledger#*',
-  'ledger-hours',
-  'setting#*',
-  'counter#*',
-];
+const INGEST_PARTITIONS = ['clusters', 'agents#*', 'agent-clusters', 'ledger#*', 'ledger-hours'];
 
 /** What an administrator sees and changes. */
 const ADMIN_PARTITIONS = [
   ...['clusters', 'agents#*', 'agent-clusters', 'credential#*', 'credentials#*'],
-  ...['api-token#*', 'api-tokens', 'setting#*', 'counter#*'],
+  ...['api-token#*', 'api-tokens'],
 ];
 
 /** What answers are made of; no token, no key. */
 const QUERY_PARTITIONS = [
   ...['block#*', 'spans#*', 'buckets#*', 'tenant#*'],
-  ...['clusters', 'agents#*', 'agent-clusters', 'ledger#*', 'ledger-hours', 'setting#*'],
+  ...['clusters', 'agents#*', 'agent-clusters', 'ledger#*', 'ledger-hours'],
 ];
+
+/** What a new block is found by. */
+const PROCESSOR_PARTITIONS = ['block#*', 'spans#*', 'buckets#*', 'tenant#*'];
 
 export interface HubFunctionsProps extends FunctionDefaults {
   readonly storage: HubStorage;
@@ -54,7 +52,8 @@ export class IngestFunction extends HubFunction {
       timeout: Duration.seconds(10),
     });
     const { blocks, table, queue } = props.storage;
-    blocks.allow(this.role, 'inbox', 's3:PutObject');
+    // Reads only what it wrote itself, when an answer was lost.
+    blocks.allow(this.role, INBOX, 's3:PutObject', 's3:GetObject');
     queue.allow(this.role, 'sqs:SendMessage');
     table.allow(
       this.role,
@@ -63,6 +62,9 @@ export class IngestFunction extends HubFunction {
     );
   }
 }
+
+/** Of the metrics that functions count. */
+export const METRICS_NAMESPACE = 'Cinderblock';
 
 /** Timeout of the processor; the queue hides batches for six times as long. */
 export const PROCESSOR_TIMEOUT = Duration.seconds(60);
@@ -82,16 +84,28 @@ export class ProcessorFunction extends HubFunction {
       timeout: PROCESSOR_TIMEOUT,
     });
     const { blocks, table, queue } = props.storage;
-    blocks.allow(this.role, 'inbox', 's3:GetObject', 's3:DeleteObject');
-    blocks.allow(this.role, 'blocks', 's3:GetObject', 's3:PutObject');
-    blocks.allow(this.role, 'quarantine', 's3:PutObject');
+    blocks.allow(this.role, INBOX, 's3:GetObject', 's3:DeleteObject');
+    blocks.allow(this.role, BLOCKS, 's3:GetObject', 's3:PutObject');
+    blocks.allow(this.role, QUARANTINE, 's3:GetObject', 's3:PutObject');
     blocks.allowList(this.role);
-    table.allow(this.role, [...TABLE_READS, 'dynamodb:PutItem', 'dynamodb:UpdateItem']);
+    table.allow(this.role, [...TABLE_READS, 'dynamodb:PutItem', 'dynamodb:UpdateItem'], PROCESSOR_PARTITIONS);
     queue.allow(
       this.role,
       ...['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:GetQueueAttributes'],
     );
     this.#takeFrom(props);
+    this.#addAlarm(props);
+  }
+
+  #addAlarm({ environment, alarms: topic }: HubFunctionsProps & { environment: HubEnvironment }): void {
+    const metric = new Metric({
+      namespace: METRICS_NAMESPACE,
+      metricName: 'quarantined_batches_total',
+      dimensionsMap: { service: 'processor', stage: environment.CINDERBLOCK_STAGE },
+      statistic: 'Sum',
+      period: ALARM_PERIOD,
+    });
+    addAlarm(this, 'Quarantined', 'quarantined-batches', { metric, above: 0, topic });
   }
 
   #takeFrom({ storage, reservedConcurrency = 0 }: HubFunctionsProps): void {
@@ -123,7 +137,7 @@ export class QueryFunction extends HubFunction {
       timeout: Duration.seconds(29),
     });
     const { blocks, table, queue } = props.storage;
-    blocks.allow(this.role, 'blocks', 's3:GetObject');
+    blocks.allow(this.role, BLOCKS, 's3:GetObject');
     blocks.allowList(this.role);
     table.allow(this.role, TABLE_READS, QUERY_PARTITIONS);
     queue.allow(this.role, 'sqs:GetQueueAttributes');
@@ -143,8 +157,8 @@ export class AdminFunction extends HubFunction {
       timeout: Duration.seconds(29),
     });
     const { blocks, table, queue } = props.storage;
-    blocks.allow(this.role, 'quarantine', 's3:GetObject', 's3:PutObject', 's3:DeleteObject');
-    blocks.allow(this.role, 'inbox', 's3:GetObject', 's3:PutObject', 's3:DeleteObject');
+    blocks.allow(this.role, QUARANTINE, 's3:GetObject', 's3:PutObject', 's3:DeleteObject');
+    blocks.allow(this.role, INBOX, 's3:GetObject', 's3:PutObject', 's3:DeleteObject');
     blocks.allowList(this.role);
     table.allow(
       this.role,

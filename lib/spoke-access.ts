@@ -8,17 +8,16 @@ import { allowing, certificatesOf, policyOf } from './policies.ts';
 /** How agents of a cluster get the credentials of their own account's role. */
 export type SpokeAccess =
   | {
-      readonly mode: 'pod-identity';
+      /**
+       * `pod-identity`: EKS gives agents the role of their own account, and they assume the hub's themselves, with the
+       * external id that the hub made. `pod-identity-target-role`: EKS assumes the hub's role for them, with an external
+       * id of its own making, which then has to be added to the hub's configuration.
+       */
+      readonly mode: 'pod-identity' | 'pod-identity-target-role';
       /** Name of the EKS cluster. */
       readonly clusterName: string;
       readonly namespace: string;
       readonly serviceAccount: string;
-      /**
-       * Whether EKS assumes the hub's role for the agents, with an external id of its own making, which then has to be
-       * added to the hub's configuration.
-       * @default false: agents assume it themselves, with the external id that the hub made
-       */
-      readonly eksAssumesHubRole?: boolean;
     }
   | {
       readonly mode: 'irsa';
@@ -33,6 +32,8 @@ export type SpokeAccess =
       readonly authorityCertificate: string;
       readonly certificateCommonName: string;
     };
+
+type PodIdentityAccess = Extract<SpokeAccess, { clusterName: string }>;
 
 export interface SpokeRoleProps {
   /** As the hub knows the cluster. */
@@ -67,13 +68,14 @@ export class SpokeRole extends Construct {
         },
       ],
     });
-    new CfnOutput(this, 'RoleArn', { value: this.role.attrArn, description: 'The hub trusts this role' });
-    if (access.mode === 'pod-identity') this.#associate(access, hubRoleArn);
+    this.#tell('RoleArn', this.role.attrArn, 'The hub trusts this role');
+    if ('clusterName' in access) this.#associate(access, hubRoleArn);
     if (anchor) this.#addProfile(anchor, cluster);
   }
 
-  #associate(access: Extract<SpokeAccess, { mode: 'pod-identity' }>, hubRoleArn: string): void {
-    const { clusterName, namespace, serviceAccount, eksAssumesHubRole = false } = access;
+  #associate(access: PodIdentityAccess, hubRoleArn: string): void {
+    const { mode, clusterName, namespace, serviceAccount } = access;
+    const eksAssumesHubRole = mode === 'pod-identity-target-role';
     const association = new CfnPodIdentityAssociation(this, 'Association', {
       clusterName,
       namespace,
@@ -82,10 +84,11 @@ export class SpokeRole extends Construct {
       targetRoleArn: eksAssumesHubRole ? hubRoleArn : undefined,
     });
     if (!eksAssumesHubRole) return;
-    new CfnOutput(this, 'ExternalId', {
-      value: association.attrExternalId,
-      description: 'Add it to externalIds of the cluster in the configuration of the hub',
-    });
+    this.#tell(
+      'ExternalId',
+      association.attrExternalId,
+      'Add it to externalIds of the cluster in the configuration of the hub',
+    );
   }
 
   #addTrustAnchor(authorityCertificate: string, cluster: string): CfnTrustAnchor {
@@ -103,14 +106,20 @@ export class SpokeRole extends Construct {
       enabled: true,
       roleArns: [this.role.attrArn],
     });
-    new CfnOutput(this, 'TrustAnchorArn', { value: anchor.attrTrustAnchorArn });
-    new CfnOutput(this, 'ProfileArn', { value: profile.attrProfileArn });
+    this.#tell('TrustAnchorArn', anchor.attrTrustAnchorArn, 'For aws_signing_helper');
+    this.#tell('ProfileArn', profile.attrProfileArn, 'For aws_signing_helper');
+  }
+
+  /** Outputs have the names that the documentation calls them by. */
+  #tell(name: string, value: string, description: string): void {
+    new CfnOutput(this, name, { value, description }).overrideLogicalId(name);
   }
 }
 
 function trustOf(access: SpokeAccess, trustAnchorArn: string | undefined): unknown {
   switch (access.mode) {
     case 'pod-identity':
+    case 'pod-identity-target-role':
       return podIdentityTrust(access);
     case 'irsa':
       return irsaTrust(access);
@@ -124,20 +133,16 @@ function trustOf(access: SpokeAccess, trustAnchorArn: string | undefined): unkno
   }
 }
 
-/** Only this service account: EKS says which one asks in the tags of the request. */
-function podIdentityTrust({
-  clusterName,
-  namespace,
-  serviceAccount,
-}: Extract<SpokeAccess, { mode: 'pod-identity' }>) {
+/** Only this service account of this cluster: EKS says which one asks in the tags of the request. */
+function podIdentityTrust({ clusterName, namespace, serviceAccount }: PodIdentityAccess) {
+  const clusterArn = `arn:${Aws.PARTITION}:eks:${Aws.REGION}:${Aws.ACCOUNT_ID}:cluster/${clusterName}`;
   return policyOf({
     Effect: 'Allow',
     Principal: { Service: 'pods.eks.amazonaws.com' },
     Action: ['sts:AssumeRole', 'sts:TagSession'],
     Condition: {
       StringEquals: {
-        'aws:SourceAccount': Aws.ACCOUNT_ID,
-        'aws:RequestTag/eks-cluster-name': clusterName,
+        'aws:RequestTag/eks-cluster-arn': clusterArn,
         'aws:RequestTag/kubernetes-namespace': namespace,
         'aws:RequestTag/kubernetes-service-account': serviceAccount,
       },

@@ -1,3 +1,4 @@
+import { clustersOf } from '../core/block/batch-table.ts';
 import { type Labels, labelsKey, labelsOf, labelValue, SERVICE_NAME } from '../core/labels/labels.ts';
 import type { Matcher } from '../core/labels/matcher.ts';
 import { type ProfileType, parseProfileType } from '../core/labels/profile-type.ts';
@@ -49,7 +50,7 @@ export async function listServices(hub: Hub, range: TimeRange): Promise<ServiceR
       service.firstSeenMs = Math.min(service.firstSeenMs, dataset.minTime);
       service.lastSeenMs = Math.max(service.lastSeenMs, dataset.maxTime);
       for (const type of dataset.profileTypes) service.types.add(type);
-      for (const batchId of row.batchIds) service.from.add(batchId.slice(0, batchId.indexOf('/')));
+      for (const cluster of clustersOf(row.batchIds)) service.from.add(cluster);
     }
   }
   return [...services.values()]

@@ -21,6 +21,8 @@ export interface SeriesSelection {
   readonly end: number;
   /** Absent = every profile type. */
   readonly profileType?: string;
+  /** Steps that windows are sorted into, at offset + n × length, ms: none may cut a downsampled window. Absent = none. */
+  readonly steps?: { readonly length: number; readonly offset: number };
 }
 
 /** One profile type of one dataset of one block, ready to be read. */
@@ -47,7 +49,9 @@ export async function openBlockParts(hub: Hub, selection: SeriesSelection): Prom
   const matches = compileMatchers(selection.matchers, hub.compileRegex);
   const rows = await findRows(hub, selection);
   const wantsService = servicePredicate(hub, selection.matchers);
-  const plan = planQuery(rows, { ...selection, wantsService });
+  const wantsCluster = clusterPredicate(hub, selection.matchers);
+  const plan = planQuery(rows, { ...selection, wantsService, wantsCluster, allows: allowedBy(selection) });
+  completeness.resolutionSeconds = plan.resolutionSeconds;
   const duplicates = new DuplicateRows(plan.shared);
   const opened = await mapConcurrently(plan.blocks, hub.settings.queryConcurrency, (block) =>
     guarded(hub, completeness, block.row, () => openBlock(hub, block, duplicates)),
@@ -57,7 +61,7 @@ export async function openBlockParts(hub: Hub, selection: SeriesSelection): Prom
     if (block === undefined) continue;
     completeness.blocksRead++;
     for (const [dataset, type] of typesOf(block.planned, block.reader, selection.profileType)) {
-      const filter = { start: selection.start, end: selection.end, matches, duplicates: block.duplicates };
+      const filter = { spans: block.planned.spans, matches, duplicates: block.duplicates };
       parts.push({ reader: block.reader, dataset, type, filter });
     }
   }
@@ -91,6 +95,24 @@ export function findRows(hub: Hub, { matchers, start, end }: SeriesSelection): P
   return hub.catalog.find({ tenant: hub.tenant, from: start, until: end, service });
 }
 
+/** A step of whole windows keeps every sum where it was; without steps any resolution does. */
+function allowedBy({ steps }: SeriesSelection): (resolutionSeconds: number) => boolean {
+  if (steps === undefined) return () => true;
+  const { length, offset } = steps;
+  return (resolutionSeconds) =>
+    length % (resolutionSeconds * 1000) === 0 && offset % (resolutionSeconds * 1000) === 0;
+}
+
+function clusterPredicate(
+  hub: Hub,
+  matchers: readonly Matcher[],
+): ((cluster: string) => boolean) | undefined {
+  const ofCluster = matchers.filter((matcher) => matcher.name === CLUSTER);
+  if (ofCluster.length === 0) return undefined;
+  const matches = compileMatchers(ofCluster, hub.compileRegex);
+  return (cluster) => matches([[CLUSTER, cluster]]);
+}
+
 function servicePredicate(hub: Hub, matchers: readonly Matcher[]): (service: string) => boolean {
   const ofService = matchers.filter((matcher) => matcher.name === SERVICE_NAME);
   const matches = compileMatchers(ofService, hub.compileRegex);
@@ -112,8 +134,9 @@ async function openBlock(
   const source = objectSource(hub.objects, blockKey(row.tenant, row.level, row.blockId), row.size);
   const options = { blockId: row.blockId, tailLength: row.directoryLength + TRAILER_LENGTH };
   const reader = await BlockReader.open(source, hub.codec, options);
-  const duplicates = rows.concerns(row.batchIds) ? { rows, batchIds: await reader.batchIds() } : undefined;
-  return { planned, reader, duplicates };
+  if (row.resolutionSeconds > 0 || (planned.except.size === 0 && !rows.concerns(row.batchIds)))
+    return { planned, reader, duplicates: undefined };
+  return { planned, reader, duplicates: { rows, batchIds: await reader.batchIds(), except: planned.except } };
 }
 
 function* typesOf(
@@ -153,15 +176,12 @@ async function guarded<T>(
 /** What the ledger knows to be lost in the clusters and time of the selection, and how far behind the newest data is. */
 async function noteLoss(hub: Hub, selection: SeriesSelection, completeness: Completeness): Promise<void> {
   const { start, end, matchers } = selection;
-  const matchesCluster = compileMatchers(
-    matchers.filter((matcher) => matcher.name === CLUSTER),
-    hub.compileRegex,
-  );
+  const wantsCluster = clusterPredicate(hub, matchers);
   const boots = await hub.registry.listBatchSequences({ from: start, until: end });
   let newest = -1;
   let missing = 0;
   for (const boot of boots) {
-    if (!matchesCluster([[CLUSTER, boot.cluster]])) continue;
+    if (wantsCluster !== undefined && !wantsCluster(boot.cluster)) continue;
     for (const hour of boot.hours) completeness.samplesLost += hour.samplesLost + hour.samplesDropped;
     missing += missingBatches(boot);
     newest = Math.max(newest, boot.lastReceivedAt);

@@ -1,3 +1,4 @@
+import { spreadOf } from '../core/block/window-spread.ts';
 import { RejectedError } from '../core/errors.ts';
 import type { CallTree } from '../core/flamegraph/call-tree.ts';
 import { type Labels, labelsKey, labelsOf, labelValue } from '../core/labels/labels.ts';
@@ -10,7 +11,13 @@ import type { Completeness } from '../core/query/completeness.ts';
 import { selectRows } from '../core/query/select-rows.ts';
 import { sumPerStack, TreeMerger } from '../core/query/tree-merger.ts';
 import type { Hub } from './hub.ts';
-import { type BlockParts, type DatasetPart, openBlockParts, readParts } from './read-blocks.ts';
+import {
+  type BlockParts,
+  type DatasetPart,
+  openBlockParts,
+  readParts,
+  type SeriesSelection,
+} from './read-blocks.ts';
 
 /** What to look at: a profile type id, a label selector `{a="b"}`, and [start, end) in ms since epoch. */
 export interface Selection {
@@ -95,26 +102,38 @@ export async function selectSeries(
   const { stepMs, start, end } = request;
   if (!(stepMs >= 1)) throw new RejectedError('invalid', 'step must be >= 1ms');
   // Half-open [start − step + 1, end + 1) in whole ms is the same as (start − step, end].
-  const { blocks } = await openSelection(hub, { ...request, start: start - stepMs + 1, end: end + 1 });
+  const range = { ...request, start: start - stepMs + 1, end: end + 1 };
+  const { blocks } = await openSelection(hub, range, { length: stepMs, offset: start });
   const lines = new Map<string, { labels: Labels; buckets: Map<number, Bucket> }>();
   await eachRow(hub, blocks, (labels, row) => {
     const grouped = labelsOf(request.groupBy.map((name) => [name, labelValue(labels, name)] as const));
     const key = labelsKey(grouped);
     let line = lines.get(key);
     if (line === undefined) lines.set(key, (line = { labels: grouped, buckets: new Map() }));
-    const time = start + Math.ceil((row.start - start) / stepMs) * stepMs;
+    const time = start + Math.ceil((row.lastStart - start) / stepMs) * stepMs;
     if (time <= end) addToBucket(line.buckets, time, row);
   });
   const series = [...lines.values()].map(({ labels, buckets }) => ({
     labels,
     points: [...buckets]
       .sort(([a], [b]) => a - b)
-      .map(([timeMs, { value, rows }]) => ({
+      .map(([timeMs, { value, windows }]) => ({
         timeMs,
-        value: request.aggregation === 'average' ? value / rows : value,
+        value: request.aggregation === 'average' ? value / windows : value,
       })),
   }));
   return { series: topSeries(series, request.limit), completeness: blocks.completeness };
+}
+
+/** One bucket of a timeline. */
+export interface TimelinePoint {
+  readonly timeMs: number;
+  readonly value: number;
+  readonly samples: number;
+  /** How many raw windows it sums, of all series, and the smallest and largest total of one: peaks outlive downsampling. */
+  readonly windows: number;
+  readonly least: number;
+  readonly most: number;
 }
 
 /** Values over time for the page: buckets that start at multiples of a round step, at most `maxPoints` of them. */
@@ -124,40 +143,43 @@ export async function selectTimeline(
 ): Promise<{
   stepMs: number;
   unit: string;
-  points: { timeMs: number; value: number; samples: number }[];
+  points: TimelinePoint[];
   completeness: Completeness;
 }> {
-  const { type, blocks } = await openSelection(hub, request);
   const stepMs = roundStep((request.end - request.start) / Math.max(1, request.maxPoints));
+  const { type, blocks } = await openSelection(hub, request, { length: stepMs, offset: 0 });
   const buckets = new Map<number, Bucket>();
   await eachRow(hub, blocks, (_labels, row) => {
     addToBucket(buckets, Math.floor(row.start / stepMs) * stepMs, row);
   });
-  const points = [...buckets]
-    .sort(([a], [b]) => a - b)
-    .map(([timeMs, { value, samples }]) => ({ timeMs, value, samples }));
+  const points = [...buckets].sort(([a], [b]) => a - b).map(([timeMs, bucket]) => ({ timeMs, ...bucket }));
   return { stepMs, unit: type.sampleUnit, points, completeness: blocks.completeness };
-}
-
-interface TotalRow {
-  readonly start: number;
-  readonly value: number;
-  readonly samples: number;
 }
 
 interface Bucket {
   value: number;
   samples: number;
-  rows: number;
+  windows: number;
+  least: number;
+  most: number;
+}
+
+interface TotalRow extends Readonly<Bucket> {
+  readonly start: number;
+  /** When its last raw window may start, as far as is known. */
+  readonly lastStart: number;
 }
 
 function addToBucket(buckets: Map<number, Bucket>, time: number, row: TotalRow): void {
+  const { value, samples, windows, least, most } = row;
   const bucket = buckets.get(time);
-  if (bucket === undefined) buckets.set(time, { value: row.value, samples: row.samples, rows: 1 });
+  if (bucket === undefined) buckets.set(time, { value, samples, windows, least, most });
   else {
-    bucket.value += row.value;
-    bucket.samples += row.samples;
-    bucket.rows++;
+    bucket.value += value;
+    bucket.samples += samples;
+    bucket.windows += windows;
+    bucket.least = Math.min(bucket.least, least);
+    bucket.most = Math.max(bucket.most, most);
   }
 }
 
@@ -172,11 +194,22 @@ async function eachRow(
     blocks,
     (part) => part.reader.totals(part.dataset, part.type),
     (part, { totals, labelSets }) => {
+      const spread = spreadOf(totals);
+      const isRaw = totals.spread === undefined;
       for (const row of selectRows(part.type.profileType, totals, labelSets, part.filter)) {
-        const value = totals.total[row]! * totals.scale[row]!;
+        const scale = totals.scale[row]!;
+        const start = totals.start[row]!;
         const samples = totals.samples[row]!;
         blocks.completeness.samples += samples;
-        use(labelSets[totals.series[row]!]!, { start: totals.start[row]!, value, samples });
+        use(labelSets[totals.series[row]!]!, {
+          start,
+          lastStart: isRaw ? start : start + totals.duration[row]! - 1,
+          value: totals.total[row]! * scale,
+          samples,
+          windows: spread.windows[row]!,
+          least: spread.least[row]! * scale,
+          most: spread.most[row]! * scale,
+        });
       }
     },
   );
@@ -185,11 +218,12 @@ async function eachRow(
 async function openSelection(
   hub: Hub,
   selection: Selection,
+  steps?: SeriesSelection['steps'],
 ): Promise<{ type: ProfileType; blocks: BlockParts }> {
   const type = parseProfileType(selection.profileType);
   const { matchers } = parseSelector(selection.selector);
   const { start, end } = selection;
-  return { type, blocks: await openBlockParts(hub, { matchers, start, end, profileType: type.id }) };
+  return { type, blocks: await openBlockParts(hub, { matchers, start, end, profileType: type.id, steps }) };
 }
 
 function readSamples(part: DatasetPart) {

@@ -1,15 +1,20 @@
 import type { DuplicateRows } from '../block/duplicate-rows.ts';
 import type { RowTotals } from '../block/rows-sections.ts';
 import type { Labels } from '../labels/labels.ts';
+import { isInSpans, type TimeSpan } from './time-span.ts';
 
 /** Which rows of a profile type belong to an answer. */
 export interface RowFilter {
-  /** Windows that start in [start, end) belong, ms since epoch. */
-  readonly start: number;
-  readonly end: number;
+  /** Windows that start in one of these belong. */
+  readonly spans: readonly TimeSpan[];
   readonly matches: (labels: Labels) => boolean;
   /** Set when rows of this block may have been brought by another block too. */
-  readonly duplicates?: { readonly rows: DuplicateRows; readonly batchIds: readonly string[] };
+  readonly duplicates?: {
+    readonly rows: DuplicateRows;
+    readonly batchIds: readonly string[];
+    /** Batches that another block of the answer has summed. */
+    readonly except: ReadonlySet<string>;
+  };
 }
 
 /** Numbers of the rows that pass, ascending. Labels are matched once per series, not per row. */
@@ -24,9 +29,10 @@ export function selectRows(
   let length = 0;
   for (let row = 0; row < totals.count; row++) {
     const start = totals.start[row]!;
-    if (wanted[totals.series[row]!] === 0 || start < filter.start || start >= filter.end) continue;
+    if (wanted[totals.series[row]!] === 0 || !isInSpans(filter.spans, start)) continue;
     if (filter.duplicates !== undefined) {
       const batchId = filter.duplicates.batchIds[totals.batch[row]!]!;
+      if (filter.duplicates.except.has(batchId)) continue;
       const labels = labelSets[totals.series[row]!]!;
       if (filter.duplicates.rows.seenBefore(batchId, profileType, labels, totals, row)) continue;
     }

@@ -81,7 +81,7 @@ async function callerOf(authorization: string, gate: Gate): Promise<Person | und
 
 async function toolOf(authorization: string, { registry, clock }: Gate): Promise<Person | undefined> {
   // Key pairs are for hubs that check signatures themselves.
-  if (!/^(Bearer|Basic) /i.test(authorization)) return undefined;
+  if (!/^(Bearer|Basic) +[!-~]+$/i.test(authorization)) return undefined;
   try {
     const request = new Request('https://hub/', { headers: { authorization } });
     const identity = await identify(request, { registry, clock, open: false });

@@ -1,5 +1,5 @@
 import { errorResponse, failureOf } from '../api/error-response.ts';
-import { RejectedError } from '../core/errors.ts';
+import { MalformedInputError, RejectedError } from '../core/errors.ts';
 
 /** A request as an HTTP API of API Gateway hands it over (payload format 2.0), as far as functions use it. */
 export interface HttpEvent {
@@ -38,8 +38,19 @@ const RESULT_BYTES_MAX = 6 * 1024 * 1024;
 /** Left for what surrounds the body in that document: status, headers, cookies. */
 const RESULT_HEAD_BYTES = 16 * 1024;
 
-/** The event as a request. Its host is made up: who calls is in the event, not in the URL. */
+/**
+ * The event as a request. Its host is made up: who calls is in the event, not in the URL.
+ * @throws MalformedInputError for a path or a header that no request can have
+ */
 export function toRequest(event: HttpEvent): Request {
+  try {
+    return buildRequest(event);
+  } catch (cause) {
+    throw new MalformedInputError('request', (cause as Error).message, undefined, { cause });
+  }
+}
+
+function buildRequest(event: HttpEvent): Request {
   const { method } = event.requestContext.http;
   // The path may have been decoded on its way: what would end it is encoded again.
   const path = event.rawPath.replace(/[?#]/g, encodeURIComponent);

@@ -1,4 +1,5 @@
 import middy from '@middy/core';
+import { errorResponse, failureOf } from '../api/error-response.ts';
 import type { Route } from '../api/route.ts';
 import { createApi } from '../api/router.ts';
 import type { Hub } from '../pipeline/hub.ts';
@@ -14,6 +15,16 @@ export function serveRoutes(open: () => FunctionHub, routesOf: (hub: Hub) => rea
     .use(withTelemetry(open))
     .handler(async (event) => {
       const identify = () => identityOf(event, open());
-      return toResult(await api().handle(toRequest(event), { identify }));
+      return toResult(await answer(event, (request) => api().handle(request, { identify })));
     });
+}
+
+async function answer(event: HttpEvent, handle: (request: Request) => Promise<Response>): Promise<Response> {
+  let request: Request;
+  try {
+    request = toRequest(event);
+  } catch (error) {
+    return errorResponse(failureOf(error));
+  }
+  return handle(request);
 }

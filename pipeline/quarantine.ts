@@ -68,9 +68,9 @@ export async function quarantineBatch(hub: Hub, received: ReceivedBatch, error: 
   });
 }
 
-/** Batches in quarantine by id, at most `limit` (up to 500). */
+/** Batches in quarantine by id, at most `limit` (up to 1,000). */
 export async function listQuarantine(hub: Hub, limit: number): Promise<QuarantinedBatch[]> {
-  checkCount('limit', limit, MAX_LIST_LENGTH / 2);
+  checkCount('limit', limit, MAX_LIST_LENGTH);
   const found: QuarantinedBatch[] = [];
   for await (const { key, size } of objectsBelow(hub, quarantinePrefix(hub.tenant))) {
     const name = parseQuarantineKey(key);

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { adminHandler } from '../../functions/admin.ts';
+import { ingestHandler } from '../../functions/ingest.ts';
+import {
+  ACCOUNT,
+  agentOf,
+  callerWith,
+  contextOf,
+  httpEvent,
+  json,
+  openFunctionHub,
+  ROLE_PREFIX,
+} from './function-events.ts';
+
+async function openAdmin(t: Parameters<typeof openFunctionHub>[0]) {
+  const under = await openFunctionHub(t);
+  const handler = adminHandler(under.open);
+  const headers = { 'content-type': 'application/json' };
+  const call = (method: string, body: object, scopes = 'query admin') => {
+    const options = { body: JSON.stringify(body), headers, authorizer: callerWith(scopes) };
+    return handler(httpEvent(`/cinderblock.v1.AdminService/${method}`, options), contextOf());
+  };
+  return { ...under, handler, call };
+}
+
+test('only administrators administer', async (t) => {
+  const { call, handler } = await openAdmin(t);
+  assert.equal((await call('ListTokens', {}, 'query ingest')).statusCode, 403);
+  const agent = { body: '{}', authorizer: agentOf('c') };
+  assert.equal(
+    (await handler(httpEvent('/cinderblock.v1.AdminService/ListTokens', agent), contextOf())).statusCode,
+    403,
+  );
+  assert.equal(
+    (await handler(httpEvent('/cinderblock.v1.AdminService/ListTokens', { body: '{}' }), contextOf()))
+      .statusCode,
+    401,
+  );
+  assert.equal((await call('ListTokens', {})).statusCode, 200);
+  const query = httpEvent('/querier.v1.QuerierService/ProfileTypes', {
+    body: '{}',
+    authorizer: callerWith('*'),
+  });
+  assert.equal((await handler(query, contextOf())).statusCode, 404);
+});
+
+test('a cluster that is added names the role that its agents take, and gets in; disabled, it does not', async (t) => {
+  const { call, open } = await openAdmin(t);
+  const added = await call('AddCluster', { cluster: 'edge' });
+  assert.equal(added.statusCode, 200, added.body);
+  const { roleArn, ingestUrl } = json(added).role;
+  assert.equal(roleArn, `arn:aws:iam::${ACCOUNT}:role/${ROLE_PREFIX}edge`);
+  assert.equal(ingestUrl, 'https://abc123.execute-api.eu-central-1.amazonaws.com');
+  const heartbeat = () =>
+    ingestHandler(open)(
+      httpEvent('/v1/clusters/edge/heartbeat', {
+        body: JSON.stringify({ node: 'n', bootId: 'b', version: '1', engine: 'perf' }),
+        authorizer: agentOf('edge'),
+      }),
+      contextOf(),
+    );
+  assert.equal((await heartbeat()).statusCode, 200);
+  assert.equal((await call('DisableCluster', { cluster: 'edge' })).statusCode, 200);
+  assert.equal((await heartbeat()).statusCode, 403);
+});

@@ -40,11 +40,14 @@ export interface HubShape {
   readonly processorWindowSeconds: number;
   /** Whether messages name a group, which is billed on top. */
   readonly messageGroups: boolean;
-  readonly alarms: number;
+  /** Metrics that alarms look at, and metrics of our own. */
+  readonly alarmMetrics: number;
   readonly customMetrics: number;
-  /** What is logged about one request to the ingest API and its function, bytes. */
-  readonly ingestLogBytes: number;
-  readonly processorLogBytes: number;
+  /** A line of the ingest API's access log, bytes. */
+  readonly accessLogBytes: number;
+  /** A line of metrics of a function, bytes, and the least time between two of the ingest function, s. */
+  readonly metricsLineBytes: number;
+  readonly metricsEverySeconds: number;
 }
 
 /** What nobody counted, with its value. Printed with every bill. */
@@ -104,7 +107,7 @@ export interface CostComponent {
   readonly usd: number;
   /** What it is made of. */
   readonly basis: string;
-  /** Whether it grows with the batches, rather than with queries or with nothing. */
+  /** Whether it grows with batches, rather than with nodes or queries, or not at all. */
   readonly perBatch: boolean;
 }
 
@@ -117,6 +120,8 @@ export interface Bill {
   readonly batchesPerBlock: number;
   /** Everything that grows with batches, US dollars per million of them. */
   readonly perMillionBatches: number;
+  /** The whole bill, heartbeats, queries and what is always there included, US dollars per million batches. */
+  readonly allPerMillionBatches: number;
 }
 
 /** What a month costs, component by component. */
@@ -134,7 +139,7 @@ export function monthlyBill(inputs: CostInputs, cpu: BatchCpu, shape: HubShape):
     storage(flow, inputs),
     compaction(flow, cpu),
     heartbeats(inputs, shape),
-    logs(flow, inputs, shape),
+    logs(flow, cpu, shape),
     queries(inputs, shape),
     fixed(shape),
   ];
@@ -148,6 +153,7 @@ export function monthlyBill(inputs: CostInputs, cpu: BatchCpu, shape: HubShape):
     gigabytes: (batches * bytes) / 1e9,
     batchesPerBlock,
     perMillionBatches: growing / (batches / 1e6),
+    allPerMillionBatches: total / (batches / 1e6),
   };
 }
 
@@ -234,10 +240,13 @@ function ingestApi({ uploads, uploadBytes }: Flow): CostComponent {
 }
 
 function ingestFunction(flow: Flow, cpu: BatchCpu, shape: HubShape): CostComponent {
-  const cpuMs = cpu.ingestMs * (flow.uploadBytes / 100_000);
-  const ms = billedMs(cpuMs, ASSUMPTIONS.ingestWaitMs, shape.ingestMemoryMb);
+  const ms = ingestMs(flow, cpu, shape);
   const usd = priceOf('lambdaRequest', flow.uploads) + compute(flow.uploads, ms, shape.ingestMemoryMb);
   return perBatch('ingest function', usd, `${ms} ms at ${shape.ingestMemoryMb} MB a request`);
+}
+
+function ingestMs({ uploadBytes }: Flow, cpu: BatchCpu, { ingestMemoryMb }: HubShape): number {
+  return billedMs(cpu.ingestMs * (uploadBytes / 100_000), ASSUMPTIONS.ingestWaitMs, ingestMemoryMb);
 }
 
 /** Asserted: test/storage/aws/batch-messages.test.ts (steps), request-counts.test.ts (requests). */
@@ -335,13 +344,31 @@ function heartbeats(inputs: CostInputs, shape: HubShape): CostComponent {
     compute(requests, ms, shape.ingestMemoryMb) +
     priceOf('dynamoReadUnit', requests) +
     priceOf('dynamoWriteUnit', beats) +
-    priceOf('logGb', (requests * shape.ingestLogBytes) / 1e9);
-  return perBatch('heartbeats', usd, `every ${inputs.heartbeatSeconds} s: a request and a write unit each`);
+    priceOf('logInfrequentGb', (requests * shape.accessLogBytes) / 1e9);
+  const basis = `every ${inputs.heartbeatSeconds} s: a request and a write unit each`;
+  return { name: 'heartbeats', usd, basis, perBatch: false };
 }
 
-function logs(flow: Flow, _inputs: CostInputs, shape: HubShape): CostComponent {
-  const bytes = flow.uploads * shape.ingestLogBytes + flow.blocks * shape.processorLogBytes;
-  return perBatch('logs', priceOf('logGb', bytes / 1e9), `${shape.ingestLogBytes} bytes a request`);
+/** An access log line per request; of metrics, a line per call of the processor, and of ingest one a while at most. */
+function logs(flow: Flow, cpu: BatchCpu, shape: HubShape): CostComponent {
+  const { accessLogBytes, metricsLineBytes, metricsEverySeconds } = shape;
+  const lines = Math.min(
+    flow.uploads,
+    environments(flow, cpu, shape) * (ASSUMPTIONS.monthSeconds / metricsEverySeconds),
+  );
+  const usd =
+    priceOf('logInfrequentGb', (flow.uploads * accessLogBytes) / 1e9) +
+    priceOf('logGb', ((flow.blocks + lines) * metricsLineBytes) / 1e9);
+  return perBatch(
+    'logs',
+    usd,
+    `${accessLogBytes} bytes a request, ${metricsLineBytes} a call of the processor`,
+  );
+}
+
+/** Environments of the ingest function at work at once, and one to spare. */
+function environments(flow: Flow, cpu: BatchCpu, shape: HubShape): number {
+  return 1 + Math.ceil((flow.uploads / ASSUMPTIONS.monthSeconds) * (ingestMs(flow, cpu, shape) / 1000));
 }
 
 function queries({ queriesPerDay }: CostInputs, shape: HubShape): CostComponent {
@@ -355,14 +382,14 @@ function queries({ queriesPerDay }: CostInputs, shape: HubShape): CostComponent 
   return { name: 'queries', usd, basis: `${queriesPerDay} a day`, perBatch: false };
 }
 
-function fixed({ alarms, customMetrics }: HubShape): CostComponent {
+function fixed({ alarmMetrics, customMetrics }: HubShape): CostComponent {
   const polls = (ASSUMPTIONS.pollers * ASSUMPTIONS.monthSeconds) / ASSUMPTIONS.pollSeconds;
   const usd =
-    priceOf('alarmMonth', alarms) +
+    priceOf('alarmMonth', alarmMetrics) +
     priceOf('customMetricMonth', customMetrics) +
     priceOf('dashboardMonth', 1) +
     priceOf('sqsRequest', polls);
-  const basis = `${alarms} alarms, ${customMetrics} metrics, a dashboard, idle polls`;
+  const basis = `${alarmMetrics} metrics with alarms, ${customMetrics} of our own, a dashboard, idle polls`;
   return { name: 'always there', usd, basis, perBatch: false };
 }
 

@@ -45,7 +45,9 @@ export function toText(report: CostReport): string {
   ].join('\n');
 }
 
-function componentLines({ components, total, batches, perMillionBatches }: Bill): string[] {
+function componentLines(bill: Bill): string[] {
+  const { components, total, batches, perMillionBatches, allPerMillionBatches } = bill;
+  const whole = `what grows with batches; all of it: ${allPerMillionBatches.toFixed(2)}`;
   const line = (name: string, usd: string, perMillion: string, basis: string) =>
     `  ${name.padEnd(16)}  ${usd.padStart(10)}  ${perMillion.padStart(13)}  ${basis}`.trimEnd();
   const rows = components.map(({ name, usd, basis, perBatch }) =>
@@ -54,12 +56,7 @@ function componentLines({ components, total, batches, perMillionBatches }: Bill)
   return [
     line('component', '$ a month', '$ per million', 'basis'),
     ...rows,
-    line(
-      'total',
-      money(total),
-      perMillionBatches.toFixed(2),
-      '$ per million batches: all that grows with them',
-    ),
+    line('total', money(total), perMillionBatches.toFixed(2), whole),
   ];
 }
 

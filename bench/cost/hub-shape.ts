@@ -8,8 +8,9 @@ export const HUB_SHAPE: HubShape = {
   processorBatches: 100,
   processorWindowSeconds: 5,
   messageGroups: false,
-  alarms: 30,
-  customMetrics: 25,
-  ingestLogBytes: 1000,
-  processorLogBytes: 800,
+  alarmMetrics: 43,
+  customMetrics: 20,
+  accessLogBytes: 330,
+  metricsLineBytes: 700,
+  metricsEverySeconds: 60,
 };

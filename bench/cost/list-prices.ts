@@ -50,7 +50,16 @@ export const LIST_PRICES = {
   s3Get: { usd: 0.4 / MILLION, unit: 'GET', source: 'aws.amazon.com/s3/pricing' },
   s3GbMonth: { usd: 0.023, unit: 'GB a month, S3 Standard', source: 'aws.amazon.com/s3/pricing' },
   logGb: { usd: 0.5, unit: 'GB of logs taken in', source: 'aws.amazon.com/cloudwatch/pricing' },
-  alarmMonth: { usd: 0.1, unit: 'alarm a month', source: 'aws.amazon.com/cloudwatch/pricing' },
+  logInfrequentGb: {
+    usd: 0.25,
+    unit: 'GB of logs taken in, infrequent access class',
+    source: 'aws.amazon.com/cloudwatch/pricing',
+  },
+  alarmMonth: {
+    usd: 0.1,
+    unit: 'metric that an alarm looks at, a month',
+    source: 'aws.amazon.com/cloudwatch/pricing',
+  },
   customMetricMonth: { usd: 0.3, unit: 'metric a month', source: 'aws.amazon.com/cloudwatch/pricing' },
   dashboardMonth: { usd: 3, unit: 'dashboard a month', source: 'aws.amazon.com/cloudwatch/pricing' },
   m7gXlargeHour: {

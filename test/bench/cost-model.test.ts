@@ -31,10 +31,11 @@ const SHAPE: HubShape = {
   processorBatches: 100,
   processorWindowSeconds: 5,
   messageGroups: false,
-  alarms: 30,
+  alarmMetrics: 30,
   customMetrics: 20,
-  ingestLogBytes: 500,
-  processorLogBytes: 800,
+  accessLogBytes: 400,
+  metricsLineBytes: 800,
+  metricsEverySeconds: 60,
 };
 
 const bill = (inputs: Partial<CostInputs> = {}, shape: Partial<HubShape> = {}) =>
@@ -53,7 +54,8 @@ function close(value: number, expected: number, within = 0.001): void {
 
 test('the components are the total, and those that grow with batches are the price of a million', () => {
   for (const relay of [false, true]) {
-    const { components, total, perMillionBatches, batches } = bill({ relay });
+    const { components, total, perMillionBatches, allPerMillionBatches, batches } = bill({ relay });
+    close(total / (batches / 1e6), allPerMillionBatches, 1e-9);
     close(
       components.reduce((sum, { usd }) => sum + usd, 0),
       total,
@@ -80,9 +82,11 @@ test('1,000 nodes at 60 s: batches, bytes and the lines that can be worked out b
   // 4 ms of a core are 13.82 ms of 512 MB, 22 ms waiting: 36 ms, half a GB.
   close(perMillion(month, 'ingest function'), 0.2 + 0.036 * 0.5 * 13.3334, 0.0001);
   // A fifth of the requests, each: $1.20 of requests, 17 ms of 512 MB, a read and a write unit, a log line.
-  const beat = 1.2 + 0.017 * 0.5 * 13.3334 + 0.125 + 0.625 + 0.25;
+  const beat = 1.2 + 0.017 * 0.5 * 13.3334 + 0.125 + 0.625 + 0.1;
   close(perMillion(month, 'heartbeats'), beat / 5, 0.0001);
-  close(perMillion(month, 'logs'), 0.25 + (800 * 0.5) / 1000 / month.batchesPerBlock);
+  // An access log line of 400 bytes; lines of 800: one a block, and of two environments one a minute.
+  const lines = 1 / month.batchesPerBlock + (2 * 43_800) / 43_800_000;
+  close(perMillion(month, 'logs'), 0.1 + 0.4 * lines);
 });
 
 test('storage: what was sent, over the retention, reduced', () => {

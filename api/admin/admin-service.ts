@@ -5,7 +5,7 @@ import { queueCalls } from './queue-calls.ts';
 import { tokenCalls } from './token-calls.ts';
 
 /** Clusters, tokens and queues, for operators. */
-export const adminService: Partial<ServiceImpl<typeof AdminService>> = {
+export const adminService: ServiceImpl<typeof AdminService> = {
   ...clusterCalls,
   ...tokenCalls,
   ...queueCalls,

@@ -1,6 +1,7 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import { RejectedError } from '../../core/errors.ts';
 import { discardDeadLetters, inspectQueue, redriveDeadLetters } from '../../pipeline/inspect-queue.ts';
+import { discardQuarantined, listQuarantine, requeueQuarantined } from '../../pipeline/quarantine.ts';
 import { callOf } from '../connect-call.ts';
 import type { AdminService } from '../gen/cinderblock/v1/admin_pb.js';
 import { whole } from '../whole-number.ts';
@@ -9,7 +10,12 @@ const LIMIT_DEFAULT = 100;
 
 type QueueCalls = Pick<
   ServiceImpl<typeof AdminService>,
-  'getQueue' | 'redriveDeadLetters' | 'discardDeadLetters'
+  | 'getQueue'
+  | 'redriveDeadLetters'
+  | 'discardDeadLetters'
+  | 'listQuarantine'
+  | 'requeueQuarantined'
+  | 'discardQuarantined'
 >;
 
 export const queueCalls: QueueCalls = {
@@ -39,6 +45,28 @@ export const queueCalls: QueueCalls = {
 
   async discardDeadLetters(request, context) {
     return { discarded: whole(await discardDeadLetters(callOf(context).hub, idsOf(request))) };
+  },
+
+  async listQuarantine({ limit = LIMIT_DEFAULT }, context) {
+    const batches = await listQuarantine(callOf(context).hub, limit);
+    return {
+      batches: batches.map(({ id, batchId, cluster, receivedAt, quarantinedAt, size, reason }) => ({
+        ...{ id, batchId, cluster, reason },
+        receivedAtMs: whole(receivedAt),
+        quarantinedAtMs: whole(quarantinedAt),
+        bytes: whole(size),
+      })),
+    };
+  },
+
+  async requeueQuarantined({ id }, context) {
+    await requeueQuarantined(callOf(context).hub, id);
+    return {};
+  },
+
+  async discardQuarantined({ id }, context) {
+    await discardQuarantined(callOf(context).hub, id);
+    return {};
   },
 };
 

@@ -65,3 +65,23 @@ test('dead letters are discarded, some or all, and never by saying nothing', asy
   assert.equal((await admin('DiscardDeadLetters', { all: true })).discarded, '2');
   assert.partialDeepStrictEqual(await admin('GetQueue'), { visible: '3', dead: '0' });
 });
+
+test('a batch that can never be stored is set aside with its reason, and requeued or discarded', async (t) => {
+  const { admin, hub, process } = await withDeadLetters(t, 0);
+  for (const batchId of ['c/n/b/1', 'c/n/b/2']) await hub.queue.send(message(batchId));
+  await process();
+  const { batches } = await admin('ListQuarantine');
+  assert.partialDeepStrictEqual(
+    batches.map(({ batchId, cluster, bytes }: Json) => ({ batchId, cluster, bytes })),
+    ['c/n/b/1', 'c/n/b/2'].map((batchId) => ({ batchId, cluster: 'c', bytes: '10' })),
+  );
+  assert.match(batches[0].reason, /\w+Error: /);
+  assert.deepEqual(await admin('RequeueQuarantined', { id: batches[0].id }), {});
+  assert.deepEqual(await admin('DiscardQuarantined', { id: batches[1].id }), {});
+  assert.deepEqual(await admin('ListQuarantine'), { batches: [] });
+  assert.equal((await admin('GetQueue')).visible, '1');
+  for (const method of ['RequeueQuarantined', 'DiscardQuarantined']) {
+    assert.match((await admin(method, { id: batches[1].id })).message, /is in quarantine/);
+    assert.match((await admin(method, { id: '../x' })).message, /is in quarantine/);
+  }
+});

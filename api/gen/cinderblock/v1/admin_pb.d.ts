@@ -765,7 +765,7 @@ export declare const DiscardDeadLettersResponseSchema: GenMessage<DiscardDeadLet
  */
 export declare type ListQuarantineRequest = Message<"cinderblock.v1.ListQuarantineRequest"> & {
   /**
-   * Default 100, at most 1,000.
+   * Default 100, at most 500.
    *
    * @generated from field: optional uint32 limit = 1;
    */

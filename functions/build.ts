@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build, type Metafile } from 'esbuild';
@@ -33,10 +34,12 @@ const BANNER =
   "import{createRequire as __cinderblockCreateRequire}from'node:module';" +
   'const require=__cinderblockCreateRequire(import.meta.url);';
 
-/** Bundles every function with all it needs, the SDK included. Same sources, same bytes, wherever it runs. */
-export async function buildFunctions(): Promise<BuiltFunction[]> {
+/** Bundles functions, each with all it needs, the SDK included. Same sources, same bytes, wherever it runs. */
+export async function buildFunctions(
+  names: readonly (typeof FUNCTION_NAMES)[number][] = FUNCTION_NAMES,
+): Promise<BuiltFunction[]> {
   const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
-  return Promise.all(FUNCTION_NAMES.map((name) => buildFunction(name, version)));
+  return Promise.all(names.map((name) => buildFunction(name, version)));
 }
 
 async function buildFunction(name: string, version: string): Promise<BuiltFunction> {
@@ -65,11 +68,20 @@ async function buildFunction(name: string, version: string): Promise<BuiltFuncti
   });
   const folder = join(ROOT, FUNCTIONS_FOLDER, name);
   const [map, code] = [outputFiles.find(isMap)!, outputFiles.find((file) => !isMap(file))!];
-  await Promise.all([folder, join(ROOT, MAPS_FOLDER)].map((path) => mkdir(path, { recursive: true })));
-  await writeFile(join(folder, 'index.mjs'), code.contents);
-  await writeFile(join(ROOT, MAPS_FOLDER, `${name}.mjs.map`), map.contents);
+  await writeWhole(join(folder, 'index.mjs'), code.contents);
+  await writeWhole(join(ROOT, MAPS_FOLDER, `${name}.mjs.map`), map.contents);
   const gzipBytes = gzipSync(code.contents, { level: 9 }).length;
   return { name, folder, bytes: code.contents.length, gzipBytes, parts: partsOf(metafile) };
+}
+
+/** Others may read the file meanwhile, and build it too: it is there whole, and touched only when it changes. */
+async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  const present = await readFile(path).catch(() => undefined);
+  if (present?.equals(bytes)) return;
+  const unfinished = join(ROOT, MAPS_FOLDER, `${randomUUID()}.part`);
+  for (const folder of [dirname(path), dirname(unfinished)]) await mkdir(folder, { recursive: true });
+  await writeFile(unfinished, bytes);
+  await rename(unfinished, path);
 }
 
 const isMap = ({ path }: { path: string }) => path.endsWith('.map');

@@ -44,6 +44,8 @@ const SCENES: Scene[] = [
     path: './?service=payments&view=sandwich&fn=runtime.main',
     ready: '.sandwich canvas[data-painted]',
   },
+  { name: 'magnified', path: './?service=payments&x=0.2-0.4&q=json', ready: GRAPH },
+  { name: 'split timeline', path: './?service=payments&split=pod', ready: '.split-entry' },
   { name: 'diff', path: './diff?service=payments', ready: GRAPH },
   { name: 'clusters', path: './clusters', ready: '.data-table' },
   { name: 'empty', path: './', mode: 'empty', ready: '.empty' },

@@ -45,6 +45,7 @@ export async function openBrowser(options: BrowserOptions = {}): Promise<TestBro
     locale: 'en-GB',
   });
   const complaints: string[] = [];
+  await context.addInitScript(defineCanvasPixels);
   const page = context.pages()[0] ?? (await context.newPage());
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
@@ -59,6 +60,29 @@ export async function openBrowser(options: BrowserOptions = {}): Promise<TestBro
       await context.close();
       await rm(profile, { recursive: true, force: true, maxRetries: 3 });
     },
+  };
+}
+
+declare global {
+  interface Window {
+    /** RGBA bytes of a part of a canvas, in its own pixels. */
+    canvasPixels(selector: string, x: number, y: number, width?: number, height?: number): Uint8ClampedArray;
+  }
+}
+
+/**
+ * Reads through a canvas made for reading: reading the page's own again and again makes Chromium complain, and slows it.
+ * What is painted comes a frame after what is written, so a test asks until the pixels are right, never once.
+ */
+function defineCanvasPixels(): void {
+  window.canvasPixels = (selector, x, y, width, height) => {
+    const canvas = document.querySelector<HTMLCanvasElement>(selector)!;
+    const scratch = document.createElement('canvas');
+    scratch.width = width ?? canvas.width;
+    scratch.height = height ?? canvas.height;
+    const context = scratch.getContext('2d', { willReadFrequently: true })!;
+    context.drawImage(canvas, -x, -y);
+    return context.getImageData(0, 0, scratch.width, scratch.height).data;
   };
 }
 

@@ -101,6 +101,8 @@ function answerPost(fake: FakeApi, path: string, body: Record<string, unknown>, 
       return json(response, { services: services(fake, end) });
     case 'SelectTimeline':
       return json(response, timeline(fake, start, end, Number(body.maxPoints ?? 240)));
+    case 'SelectSeries':
+      return json(response, { series: labelSeries(start, end, body) });
     case 'ListClusters':
       return json(response, clusters(fake));
     case 'AuditLoss':
@@ -147,6 +149,20 @@ function timeline(fake: FakeApi, start: number, end: number, maxPoints: number) 
     });
   }
   return { stepMs: String(stepMs), unit: 'nanoseconds', points, completeness: completeness(fake) };
+}
+
+/** Eight values of any label, each with half of what is left; the first ones, as many as the limit says. */
+function labelSeries(start: number, end: number, body: Record<string, unknown>) {
+  const [name] = body.groupBy as string[];
+  const stepMs = Number(body.step) * 1000;
+  const times = Array.from({ length: Math.floor((end - start) / stepMs) + 1 }, (_, i) => start + i * stepMs);
+  return Array.from({ length: Math.min(8, Number(body.limit ?? 8)) }, (_, i) => ({
+    labels: [{ name, value: `${name}-${i + 1}` }],
+    points: times.map((timestamp) => ({
+      timestamp: String(timestamp),
+      value: (1.2 / 2 ** i) * stepMs * 1e6,
+    })),
+  }));
 }
 
 function completeness(fake: FakeApi): Completeness {

@@ -85,6 +85,7 @@ function someView(random: Random): ViewState {
         : { kind: 'between', ...someSpan(random) },
     selection: sometimes(someSpan(random)),
     live: random() < 0.5,
+    split: someText(random),
     baseline: {
       service: sometimes(someText(random)),
       filters: sometimes(someFilters(random)),

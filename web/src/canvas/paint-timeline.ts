@@ -1,10 +1,13 @@
 import type { Timeline } from '../state/api.ts';
+import type { Split } from '../state/split.ts';
 import { dayText, type Span, timeText } from '../state/time-range.ts';
 
 export interface TimelinePaint {
   timeline: Timeline;
   window: Span;
   selection: Span | undefined;
+  /** What each bar is made of, from the bottom up; undefined paints plain bars. */
+  split: Split | undefined;
   /** Bucket start that the keyboard is on. */
   cursor: number | undefined;
   /** Newest moment that is known to be whole; later buckets still fill. */
@@ -19,6 +22,8 @@ export interface TimelinePaint {
 export interface TimelineColors {
   bar: string;
   barOutside: string;
+  /** Of the parts of a split, in their order; the last is for the rest. */
+  parts: string[];
   axis: string;
   text: string;
   hatch: string;
@@ -73,23 +78,40 @@ export function paintTimeline(
 
 function paintBars(
   context: CanvasRenderingContext2D,
-  { timeline, window, selection, settledUntil, colors, scale }: TimelinePaint,
+  { timeline, window, selection, split, settledUntil, colors, scale }: TimelinePaint,
   size: TimelineSize,
   bottom: number,
   yOf: (value: number) => number,
 ): void {
-  for (const { timeMs, value } of timeline.points) {
+  timeline.points.forEach(({ timeMs, value }, i) => {
     const left = Math.max(AXIS_WIDTH, xOf(timeMs, window, size));
     const right = Math.min(size.width, xOf(timeMs + timeline.stepMs, window, size));
-    if (right <= left) continue;
+    if (right <= left) return;
     const inside = !selection || (timeMs + timeline.stepMs > selection.start && timeMs < selection.end);
-    context.fillStyle = inside ? colors.bar : colors.barOutside;
-    context.globalAlpha = timeMs + timeline.stepMs > settledUntil ? 0.45 : 1;
     const gap = right - left > 4 ? 1 : 0;
-    const top = Math.min(yOf(scale(value)), bottom - 1);
-    context.fillRect(left, top, right - left - gap, bottom - top);
-  }
+    context.globalAlpha = timeMs + timeline.stepMs > settledUntil ? 0.45 : 1;
+    const paintBox = (from: number, to: number, color: string) => {
+      const floor = from === 0 ? bottom : yOf(scale(from));
+      const top = Math.min(yOf(scale(to)), floor - (from === 0 ? 1 : 0));
+      context.fillStyle = color;
+      context.fillRect(left, top, right - left - gap, floor - top);
+    };
+    if (!split || !inside) {
+      paintBox(0, value, inside ? colors.bar : colors.barOutside);
+      return;
+    }
+    let below = 0;
+    split.parts.forEach(({ values, value: name }, part) => {
+      if (values[i] > 0) paintBox(below, below + values[i], partColor(colors, name, part));
+      below += values[i];
+    });
+  });
   context.globalAlpha = 1;
+}
+
+/** Colour of a split's part, for bars and legend alike. */
+export function partColor({ parts }: Pick<TimelineColors, 'parts'>, value: string | undefined, at: number) {
+  return value === undefined ? parts[parts.length - 1] : parts[at % (parts.length - 1)];
 }
 
 /** A bucket this young may still be on its way; an empty one that is older is a gap. */

@@ -29,7 +29,8 @@ export function Combobox(props: ComboboxProps) {
   const [open, setOpen] = useState(false);
   const [typed, setTyped] = useState<string | undefined>(undefined);
   const [active, setActive] = useState(-1);
-  const shown = useMemo(() => filterOptions(options, typed ?? ''), [options, typed]);
+  // A closed list keeps nothing in the page.
+  const shown = useMemo(() => (open ? filterOptions(options, typed ?? '') : []), [open, options, typed]);
   const current = options.find((option) => option.value === value)?.label ?? value;
 
   const show = () => {

@@ -2,6 +2,7 @@ import type { Completeness } from '../../../core/query/completeness.ts';
 import { authorization, noteAnswer, renewAfterRefusal } from '../session/session.ts';
 import { ApiError } from './api-error.ts';
 import { baseUrl } from './navigation.ts';
+import type { LabelSeries } from './split.ts';
 import type { Span } from './time-range.ts';
 
 export interface Service {
@@ -99,6 +100,40 @@ export async function selectTimeline(request: TimelineQuery, abort: AbortSignal)
     })),
     completeness: answer.completeness as Completeness | undefined,
   };
+}
+
+export interface SplitQuery extends Span {
+  profileType: string;
+  selector: string;
+  stepMs: number;
+  label: string;
+  /** Of the values that use most. */
+  limit: number;
+}
+
+/** The label's values over the buckets of a timeline with the same span and step. */
+export async function selectSplit(request: SplitQuery, abort: AbortSignal): Promise<LabelSeries[]> {
+  const { profileType, selector, stepMs, label, limit } = request;
+  // A series' point at t holds what starts in (t − step, t]; a timeline's bucket at T what starts in [T, T + step). In
+  // whole ms, both are the same where t = T + step − 1.
+  const pointOf = (time: number) => Math.floor(time / stepMs) * stepMs + stepMs - 1;
+  const body = {
+    profileTypeID: profileType,
+    labelSelector: selector,
+    start: String(pointOf(request.start)),
+    end: String(pointOf(request.end - 1)),
+    step: stepMs / 1000,
+    groupBy: [label],
+    limit: String(limit),
+  };
+  const answer = await post('querier.v1.QuerierService/SelectSeries', body, abort);
+  return list(answer.series).map(({ labels, points }) => ({
+    value: text(list(labels).find(({ name }) => name === label)?.value),
+    points: list(points).map(({ timestamp, value }) => ({
+      timeMs: number(timestamp) - stepMs + 1,
+      value: number(value),
+    })),
+  }));
 }
 
 export async function listClusters(abort: AbortSignal): Promise<{ clusters: Cluster[]; nowMs: number }> {

@@ -1,4 +1,4 @@
-import { batch, computed, effect, signal } from '@preact/signals';
+import { batch, computed, effect, type ReadonlySignal, signal } from '@preact/signals';
 import { layoutFlame } from '../../../core/flamegraph/layout.ts';
 import { combinedTotal, type TreeSides } from '../../../core/flamegraph/tree-sides.ts';
 import type { SandwichAnswer, SearchAnswer, Shaped, Shaping, TableAnswer } from '../worker/messages.ts';
@@ -6,6 +6,7 @@ import { Superseded, TreeClient } from '../worker/tree-client.ts';
 import {
   fetchTree,
   listServices,
+  selectSplit,
   selectTimeline,
   type Timeline,
   type TimelineQuery,
@@ -16,8 +17,9 @@ import { markMoment } from './moments.ts';
 import { view } from './navigation.ts';
 import { findPath, pathHash } from './path-hash.ts';
 import { isCpuTime, sortProfileTypes } from './profile-type.ts';
-import { resource } from './resource.ts';
+import { type Resource, resource } from './resource.ts';
 import { selectorOf } from './selector.ts';
+import { SPLIT_MOST, splitTimeline } from './split.ts';
 import { resolveRange, type Span } from './time-range.ts';
 import type { Arrangement } from './view-state.ts';
 
@@ -143,6 +145,34 @@ export const baselineTimeline = resource<Asked<TimelineQuery>, Timeline>(
   selectTimeline,
 );
 
+/** Series of the label that the timeline is split by, over the buckets of the timeline that is there. */
+const labelSeries = resource(
+  () => {
+    const { page, split: label } = view.value;
+    const { data, loading } = timeline.value;
+    if (page !== 'explore' || label === '' || !data || loading || data.points.length === 0) return undefined;
+    const { span, stepMs } = data;
+    const asked = { ...span, stepMs, label, limit: SPLIT_MOST, again: askedAgain.value };
+    return { profileType: profileType.value, selector: selector.value, ...asked };
+  },
+  async (query, abort) => ({ query, series: await selectSplit(query, abort) }),
+);
+
+/** The timeline by label; undefined while the split is none, or not here yet. Its buckets are those of `timeline`. */
+export const split = computed(() => {
+  const { data } = timeline.value;
+  const known = labelSeries.value.data;
+  if (!data || !known || view.value.page !== 'explore') return undefined;
+  const { label, stepMs, selector: asked, profileType: type } = known.query;
+  const isOfThis = label === view.value.split && stepMs === data.stepMs;
+  if (!isOfThis || asked !== selector.value || type !== profileType.value) return undefined;
+  return splitTimeline(data, label, known.series);
+});
+
+export const splitError = computed(() =>
+  view.value.split === '' ? undefined : labelSeries.value.error?.message,
+);
+
 /** When the chosen service, or the oldest of all, was first seen. */
 function firstSeen(service: string): number {
   const known = services.value.data ?? [];
@@ -150,20 +180,28 @@ function firstSeen(service: string): number {
   return Math.min(...chosen.map(({ firstSeenMs }) => firstSeenMs));
 }
 
-/** Time with data in what the flame graph shows, in ms; of a diff, on its later side. */
+/** Time with data in what the flame graph shows, in ms; of a diff, on its later side. NaN until it is known. */
 export const coveredMs = computed(() => {
-  const known = timeline.value.data;
-  // Of a range that moves, the timeline's own: it is as old as the data is.
-  const span = (selectionText.value === undefined ? known?.span : undefined) ?? shownSpan.value;
-  return coveredTime(known, span, firstSeen(view.value.service));
+  const { service, selection } = view.value;
+  return coveredBy(timeline.value, selection === undefined ? undefined : shownSpan.value, service, shownSpan);
 });
 
 /** The same for the baseline of a diff. */
 export const baselineCoveredMs = computed(() => {
-  const known = baselineTimeline.value.data;
-  const { service } = view.value.baseline;
-  return coveredTime(known, known?.span ?? baselineSpan.value, firstSeen(service ?? view.value.service));
+  const service = view.value.baseline.service ?? view.value.service;
+  return coveredBy(baselineTimeline.value, undefined, service, baselineSpan);
 });
+
+/** Of a range that moves, the timeline's own span counts: it is as old as the data is. */
+function coveredBy(
+  { data, loading }: Resource<Timeline>,
+  chosen: Span | undefined,
+  service: string,
+  asked: ReadonlySignal<Span>,
+): number {
+  if (!data && loading) return Number.NaN;
+  return coveredTime(data, chosen ?? data?.span ?? asked.value, firstSeen(service));
+}
 
 /** The query behind the flame graph; of a diff, the earlier side with the later one in `compare`. */
 export const treeQuery = computed<TreeQuery | undefined>(() => {
@@ -314,7 +352,11 @@ export const sideFactors = computed(() => {
   if (view.value.normalise === 'share') {
     return { left: inverse(current.whole.left), right: inverse(current.whole.right) };
   }
-  return { left: 1000 / baselineCoveredMs.value, right: 1000 / coveredMs.value };
+  const perSecond = (covered: number, { start, end }: Span) => 1000 / (covered > 0 ? covered : end - start);
+  return {
+    left: perSecond(baselineCoveredMs.value, baselineSpan.value),
+    right: perSecond(coveredMs.value, shownSpan.value),
+  };
 });
 
 function inverse(value: number): number {

@@ -35,6 +35,8 @@ export interface ViewState {
   /** Part of the range that the flame graph shows; undefined is all of it. */
   selection: Span | undefined;
   live: boolean;
+  /** Label that the timeline is split by; '' splits nothing. */
+  split: string;
   baseline: { service: string | undefined; filters: LabelFilter[] | undefined; range: BaselineRange };
   arrangement: Arrangement;
   search: string;
@@ -62,6 +64,7 @@ export const DEFAULT_VIEW: ViewState = {
   range: { kind: 'last', seconds: 3600 },
   selection: undefined,
   live: true,
+  split: '',
   baseline: { service: undefined, filters: undefined, range: { kind: 'period' } },
   arrangement: 'both',
   search: '',
@@ -100,6 +103,7 @@ function viewToParams(view: ViewState): [string, string][] {
   put('range', rangeToText(view.range), rangeToText(DEFAULT_VIEW.range));
   put('sel', view.selection && spanToText(view.selection), undefined);
   put('live', view.live ? 'on' : 'off', 'on');
+  put('split', view.split, '');
   put('aservice', view.baseline.service, undefined);
   if (view.baseline.filters?.length === 0) put('af', '', undefined);
   for (const filter of view.baseline.filters ?? []) put('af', filterToParam(filter), undefined);
@@ -140,6 +144,7 @@ export function viewFromUrl(path: string, query: string): ViewState {
     range: rangeFromText(text('range')) ?? DEFAULT_VIEW.range,
     selection: spanFromText(text('sel')),
     live: params.get('live') !== 'off',
+    split: text('split'),
     baseline: {
       service: params.get('aservice') ?? undefined,
       filters: baselineFilters,

@@ -112,7 +112,7 @@ function Verdict() {
   return (
     <div class="verdict">
       <p>
-        {current?.right
+        {current?.right && baselineCoveredMs.value > 0 && coveredMs.value > 0
           ? verdictText()
           : `A: ${spanText(baselineSpan.value, utc.value)} · B: ${spanText(shownSpan.value, utc.value)}`}
       </p>

@@ -1,12 +1,13 @@
 import { navigate, view } from '../state/navigation.ts';
 import { utc } from '../state/preferences.ts';
-import { clock, isCpu, isLive, outerSpan, refresh, timeline } from '../state/profile-model.ts';
+import { clock, isCpu, isLive, outerSpan, refresh, split, timeline } from '../state/profile-model.ts';
 import { timeText } from '../state/time-range.ts';
 import { shiftWindow, zoomTime } from './actions.ts';
 import { CompletenessBadge } from './completeness-badge.tsx';
 import { QueryBar } from './query-bar.tsx';
 import { RangePicker } from './range-picker.tsx';
 import { Results } from './results.tsx';
+import { SplitLegend, SplitPicker } from './split-bar.tsx';
 import { TimelinePanel } from './timeline-panel.tsx';
 
 export function ExplorePage() {
@@ -15,6 +16,7 @@ export function ExplorePage() {
     <>
       <div class="query" role="group" aria-label="Query">
         <QueryBar />
+        <SplitPicker />
         <span class="spacer" />
         <CompletenessBadge />
         <TimeControls />
@@ -25,9 +27,12 @@ export function ExplorePage() {
         window={outerSpan.value}
         selection={selection}
         isCpu={isCpu.value}
+        split={split.value}
         onBrush={(next) => navigate({ selection: next }, next && selection ? 'replace' : 'push')}
         onZoom={zoomTime}
-      />
+      >
+        <SplitLegend />
+      </TimelinePanel>
       {selection && (
         <p class="selection-note">
           The graph shows the brushed part of the range.{' '}

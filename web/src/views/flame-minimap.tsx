@@ -59,20 +59,22 @@ export function FlameMinimap() {
     drag.current = undefined;
   };
   return (
-    <canvas
-      ref={canvas}
-      class="minimap"
-      aria-hidden="true"
-      title="Drag to move or select; double click for the whole graph"
-      onPointerDown={onPointerDown}
-      onPointerMove={onPointerMove}
-      onPointerUp={onPointerUp}
-      onPointerCancel={onPointerUp}
-      onDblClick={() => {
-        letGo();
-        showPart(WHOLE);
-      }}
-    />
+    <div class="minimap-box">
+      <canvas
+        ref={canvas}
+        class="minimap"
+        aria-hidden="true"
+        title="Drag to move or select; double click for the whole graph"
+        onPointerDown={onPointerDown}
+        onPointerMove={onPointerMove}
+        onPointerUp={onPointerUp}
+        onPointerCancel={onPointerUp}
+        onDblClick={() => {
+          letGo();
+          showPart(WHOLE);
+        }}
+      />
+    </div>
   );
 }
 

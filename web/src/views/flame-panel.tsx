@@ -58,8 +58,8 @@ export function totalText(current: Shaped): string {
   const { tree, right, header } = current;
   const value = (amount: number) => formatValue(amount * tree.scale, tree.unit);
   if (right) return `A ${value(current.whole.left)}, B ${value(current.whole.right)}`;
-  if (!isCpu.value) return value(current.whole.left);
   const covered = coveredMs.value;
+  if (!isCpu.value || Number.isNaN(covered)) return value(current.whole.left);
   // Where much of the range has no data, cores are an average of the rest.
   const isPart = covered < 0.95 * (header.end - header.start);
   const part = isPart ? ` over ${ageText(covered)} with data` : '';

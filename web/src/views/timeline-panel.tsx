@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { paintTimeline, snapped, type TimelinePaint, timeAt, xOf } from '../canvas/paint-timeline.ts';
 import { announce } from '../state/announcer.ts';
@@ -6,8 +7,10 @@ import { formatCores, formatValue } from '../state/format.ts';
 import { isDark, utc } from '../state/preferences.ts';
 import { clock } from '../state/profile-model.ts';
 import type { Resource } from '../state/resource.ts';
+import { partName, type Split } from '../state/split.ts';
 import { type Span, spanText } from '../state/time-range.ts';
 import { PanelState } from './panel-state.tsx';
+import { partVariables } from './split-bar.tsx';
 
 export interface TimelinePanelProps {
   label: string;
@@ -15,11 +18,15 @@ export interface TimelinePanelProps {
   window: Span;
   selection: Span | undefined;
   isCpu: boolean;
+  /** What the bars are made of. */
+  split?: Split | undefined;
   /** Undefined clears the brush. Without a handler there is no brush. */
   compact?: boolean;
   onBrush?: (selection: Span | undefined) => void;
   /** Enter or double click on a brush. */
   onZoom?: () => void;
+  /** Below the bars. */
+  children?: ComponentChildren;
 }
 
 const HEIGHT = 104;
@@ -31,9 +38,11 @@ export function TimelinePanel({
   window,
   selection,
   isCpu,
+  split,
   compact,
   onBrush,
   onZoom,
+  children,
 }: TimelinePanelProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const box = useRef<HTMLDivElement>(null);
@@ -70,6 +79,7 @@ export function TimelinePanel({
       timeline,
       window,
       selection: shownSelection,
+      split,
       cursor,
       settledUntil: clock.peek() - lag,
       colors: colorsOf(element),
@@ -79,7 +89,8 @@ export function TimelinePanel({
       format: (scaled) => format(scaled * coresUnit),
     };
     paintTimeline(context, paint, size);
-  }, [timeline, width, window.start, window.end, shownSelection, cursor, dark, inUtc]);
+    element.dataset.painted = split?.label ?? '';
+  }, [timeline, split, width, window.start, window.end, shownSelection, cursor, dark, inUtc]);
 
   const timeOf = (event: PointerEvent) => {
     const left = canvas.current!.getBoundingClientRect().left;
@@ -126,13 +137,13 @@ export function TimelinePanel({
         const span = ordered(anchor.current, next);
         onBrush({ start: span.start, end: span.end + step });
       } else anchor.current = undefined;
-      announce(describe(timeline, next, format, inUtc));
+      announce(describe(timeline, split, next, format, inUtc));
     } else if (event.key === 'Enter' && selection && onZoom) onZoom();
     else if (event.key === 'Escape' && selection && onBrush) onBrush(undefined);
     else return;
     event.preventDefault();
   };
-  const readout = pointer !== undefined && timeline ? describe(timeline, pointer, format, inUtc) : '';
+  const readout = pointer !== undefined && timeline ? describe(timeline, split, pointer, format, inUtc) : '';
   return (
     <section class="panel timeline" aria-label={label}>
       <div
@@ -163,6 +174,7 @@ export function TimelinePanel({
       <div class="timeline-readout" aria-hidden="true">
         {readout}
       </div>
+      {children}
     </section>
   );
 }
@@ -178,14 +190,20 @@ function bucketText(value: number, timeline: Timeline | undefined, isCpu: boolea
 
 function describe(
   timeline: Timeline,
+  split: Split | undefined,
   time: number,
   format: (value: number) => string,
   inUtc: boolean,
 ): string {
-  const point = timeline.points.find(({ timeMs }) => time >= timeMs && time < timeMs + timeline.stepMs);
+  const at = timeline.points.findIndex(({ timeMs }) => time >= timeMs && time < timeMs + timeline.stepMs);
   const start = Math.floor(time / timeline.stepMs) * timeline.stepMs;
   const when = spanText({ start, end: start + timeline.stepMs }, inUtc);
-  return point ? `${when}: ${format(point.value)}, ${point.samples} samples` : `${when}: no data`;
+  if (at < 0) return `${when}: no data`;
+  const { value, samples } = timeline.points[at];
+  const parts = (split?.parts ?? [])
+    .filter(({ values }) => values[at] > 0)
+    .map((part) => `${partName(split!, part)} ${format(part.values[at])}`);
+  return `${when}: ${format(value)}, ${samples} samples${parts.length > 0 ? `: ${parts.join(', ')}` : ''}`;
 }
 
 function colorsOf(element: HTMLElement) {
@@ -194,6 +212,7 @@ function colorsOf(element: HTMLElement) {
   return {
     bar: color('chart-bar'),
     barOutside: color('chart-bar-outside'),
+    parts: partVariables(color),
     axis: color('line'),
     text: color('text-soft'),
     hatch: color('chart-hatch'),

@@ -4,7 +4,7 @@ import type { CostInputs } from './cost-model.ts';
 /** What was asked for on the command line. */
 export interface CostOptions {
   readonly inputs: CostInputs;
-  readonly output: 'text' | 'json';
+  readonly output: 'text' | 'json' | 'markdown';
   /** Whether CPU times are measured now; otherwise they are those of the last measurement, or given. */
   readonly measure: boolean;
   /** Whether the measurement is kept for runs that do not measure. */
@@ -29,7 +29,7 @@ Usage: npm run cost -- [--option value]…
   --processor-cpu-ms MS  the same in the processor
   --no-measure           take the CPU times of bench/cost/last-measurement.json
   --save                 write what was measured there
-  --output text|json     (default text)
+  --output FORMAT        text (default), json, or markdown: the tables of docs/cost.md
 `;
 
 /** @throws Error that names the option, the value and what is wrong with it */
@@ -57,8 +57,9 @@ export function parseCostOptions(args: readonly string[]): CostOptions {
     numberOf(name, String(values[name]), least, most);
   const optional = (name: keyof typeof values) =>
     values[name] === undefined ? undefined : number(name, 0, 1e6);
-  if (values.output !== 'text' && values.output !== 'json') {
-    throw new Error(`--output must be text or json, not "${values.output}"`);
+  const { output } = values;
+  if (output !== 'text' && output !== 'json' && output !== 'markdown') {
+    throw new Error(`--output must be text, json or markdown, not "${output}"`);
   }
   const given = [optional('ingest-cpu-ms'), optional('processor-cpu-ms')];
   return {
@@ -71,7 +72,7 @@ export function parseCostOptions(args: readonly string[]): CostOptions {
       queriesPerDay: number('queries-per-day', 0, 1e9),
       relay: values.relay,
     },
-    output: values.output,
+    output,
     measure: values.measure && given.includes(undefined),
     save: values.save,
     ingestMs: given[0],

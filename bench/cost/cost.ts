@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type BatchCpu, monthlyBill } from './cost-model.ts';
 import { COST_HELP, type CostOptions, parseCostOptions } from './cost-options.ts';
 import { toJson, toText } from './cost-report.ts';
+import { toMarkdown } from './cost-tables.ts';
 import { HUB_SHAPE } from './hub-shape.ts';
 import { highlyAvailable, singleInstance } from './self-hosted.ts';
 
@@ -21,6 +22,10 @@ try {
 function print(options: CostOptions): void {
   const { inputs, output } = options;
   const cpu = cpuOf(options);
+  if (output === 'markdown') {
+    process.stdout.write(toMarkdown(inputs, cpu, HUB_SHAPE));
+    return;
+  }
   const bill = monthlyBill(inputs, cpu, HUB_SHAPE);
   const alternatives = [singleInstance(inputs), highlyAvailable(inputs)];
   const report = { inputs, cpu, shape: HUB_SHAPE, bill, alternatives };

@@ -6,7 +6,7 @@ export const HUB_SHAPE: HubShape = {
   processorMemoryMb: 1769,
   queryMemoryMb: 1769,
   processorBatches: 100,
-  processorWindowSeconds: 5,
+  processorWindowSeconds: 10,
   messageGroups: false,
   alarmMetrics: 43,
   customMetrics: 20,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { COST_HELP, parseCostOptions } from '../../bench/cost/cost-options.ts';
@@ -34,8 +35,20 @@ test('what is wrong is said with the option and the value', () => {
     /--nodes must be a number from 1 to 10000000, not "many"/,
   );
   assert.throws(() => parseCostOptions(['--batch-kb', '5000']), /--batch-kb/);
-  assert.throws(() => parseCostOptions(['--output', 'xml']), /--output must be text or json, not "xml"/);
+  assert.throws(
+    () => parseCostOptions(['--output', 'xml']),
+    /--output must be text, json or markdown, not "xml"/,
+  );
   assert.throws(() => parseCostOptions(['--node', '3']), /--node/);
+});
+
+test('docs/cost.md has the tables that the last measurement gives', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/cost.md'), 'utf8');
+  const tables = cost('--no-measure', '--output', 'markdown').stdout.trim().split('\n\n');
+  assert.equal(tables.length, 2);
+  for (const table of tables) {
+    assert.ok(page.includes(table), `npm run cost -- --no-measure --output markdown prints now:\n${table}`);
+  }
 });
 
 test('the command prints a bill, as text and as JSON, and refuses what it does not know', () => {

@@ -1,4 +1,5 @@
 // Every port's contract on the AWS adapters, against every stand-in that has the service.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe } from 'node:test';
 import { dynamodbBlockCatalog } from '../../../storage/aws/dynamodb-block-catalog.ts';
 import { dynamodbLeaseStore } from '../../../storage/aws/dynamodb-lease-store.ts';
@@ -10,7 +11,7 @@ import { leaseContract } from '../../contracts/lease.contract.ts';
 import { objectStoreContract } from '../../contracts/object-store.contract.ts';
 import { registryContract } from '../../contracts/registry.contract.ts';
 import { onDynamoDb, onS3, onSqs } from './aws-adapters.ts';
-import { playOn, verdictTable } from './known-gaps.ts';
+import { playOn, verdictMarkdown, verdictTable } from './known-gaps.ts';
 import { type RunningStandIn, startStandIn } from './stand-in-process.ts';
 import { installed, STAND_INS, type StandIn } from './stand-ins.ts';
 
@@ -23,7 +24,21 @@ for (const standIn of STAND_INS) {
   else describe(`${standIn.name} ${standIn.version}`, () => contractsOn(standIn, found.folder));
 }
 
-after(() => console.log(`\n${verdictTable(STAND_INS.map(({ name }) => name))}\n`));
+after(() => {
+  console.log(`\n${verdictTable(STAND_INS.map(({ name }) => name))}\n`);
+  // CINDERBLOCK_WRITE=1 keeps the table of this run in the page.
+  if (process.env.CINDERBLOCK_WRITE === '1') writePage(verdictMarkdown(STAND_INS));
+});
+
+const PAGE = new URL('../../../docs/stand-ins.md', import.meta.url);
+const MARKED = /(?<=<!-- table -->\n).*?(?=\n<!-- end -->)/s;
+
+function writePage(table: string): void {
+  writeFileSync(
+    PAGE,
+    readFileSync(PAGE, 'utf8').replace(MARKED, () => table),
+  );
+}
 
 function contractsOn(standIn: StandIn, folder: string): void {
   let running: RunningStandIn | undefined;

@@ -38,11 +38,29 @@ export async function playOn(
 
 /** Adapters × stand-ins, as lines of text. */
 export function verdictTable(standIns: string[]): string {
-  const adapters = [...new Set(verdicts.map(({ adapter }) => adapter))];
-  const rows = adapters.map((adapter) => [adapter, ...standIns.map((standIn) => cell(adapter, standIn))]);
-  const table = [['passed + declared gaps', ...standIns], ...rows];
+  const table = verdictRows(standIns);
   const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
   return table.map((row) => row.map((text, i) => text.padEnd(widths[i])).join('  ')).join('\n');
+}
+
+/** The same in Markdown, with versions, and below it the gaps that tests met. */
+export function verdictMarkdown(standIns: { name: string; version: string }[]): string {
+  const [, ...rows] = verdictRows(standIns.map(({ name }) => name));
+  const header = ['adapter', ...standIns.map(({ name, version }) => `${name} ${version}`)];
+  const lines = [header, header.map((_, i) => (i === 0 ? '---' : '---:')), ...rows];
+  const table = lines.map((row) => `| ${row.join(' | ')} |`);
+  const gaps = standIns.flatMap(({ name }) =>
+    Object.entries(KNOWN_GAPS[name] ?? {}).map(([test, gap]) => `| ${name} | ${test} | ${gap} |`),
+  );
+  return [...table, '', '| stand-in | test that must fail there | because |', '|---|---|---|', ...gaps].join(
+    '\n',
+  );
+}
+
+function verdictRows(standIns: string[]): string[][] {
+  const adapters = [...new Set(verdicts.map(({ adapter }) => adapter))];
+  const rows = adapters.map((adapter) => [adapter, ...standIns.map((standIn) => cell(adapter, standIn))]);
+  return [['passed + declared gaps', ...standIns], ...rows];
 }
 
 function cell(adapter: string, standIn: string): string {

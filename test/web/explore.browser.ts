@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { openBrowser, type TestBrowser, waitForGraph } from './browser.ts';
+import { openBrowser, slowDown, type TestBrowser, waitForGraph } from './browser.ts';
 import { type FakeApi, startFakeApi } from './fake-api.ts';
 
 // The Explore page in a real browser over made-up data: what a person sees, clicks, types and shares.
@@ -102,7 +102,7 @@ test('search counts each sample once, keeps 100 % and filters the table', async 
     /100 %/.test(document.querySelector('#search-result')?.textContent ?? ''),
   );
   assert.equal(await result.textContent(), '100 % · 1 function');
-  assert.equal(await page().locator('#top-table .virtual .grid-row').count(), 1);
+  await page().waitForFunction(() => document.querySelectorAll('#top-table .virtual .grid-row').length === 1);
   assert.equal(param('q'), 'runtime\\.main');
   // The frame that paints the match may come after the text that counts it.
   await page().waitForFunction(() => {
@@ -123,6 +123,15 @@ test('typing replaces the URL, so Back leaves the search in one step', async () 
   await page().getByRole('searchbox').pressSequentially('json', { delay: 150 });
   await page().waitForFunction(() => location.search.includes('q=json'));
   assert.equal(await page().evaluate(() => history.length), before);
+});
+
+test('a slow page keeps every letter that is typed', async () => {
+  await open('./?service=payments');
+  await slowDown(page(), 8);
+  await page().getByRole('searchbox').pressSequentially('encoding', { delay: 130 });
+  await page().waitForFunction(() => location.search.includes('q=encoding'));
+  assert.equal(await page().getByRole('searchbox').inputValue(), 'encoding');
+  await slowDown(page());
 });
 
 test('the keyboard alone finds, zooms, reshapes and comes back', async () => {
@@ -237,7 +246,10 @@ test('the tree view is a treegrid that opens and closes', async () => {
     () => document.querySelector('#tree-view')?.getAttribute('aria-rowcount') === '2',
   );
   await page().keyboard.press('ArrowRight');
-  assert.equal(await rows(), open2);
+  await page().waitForFunction(
+    (count) => document.querySelector('#tree-view')?.getAttribute('aria-rowcount') === count,
+    open2,
+  );
   assert.equal(await page().locator('#tree-view [aria-selected=true]').getAttribute('aria-level'), '1');
 });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, beforeEach, test } from 'node:test';
 import AxeBuilder from '@axe-core/playwright';
-import { openBrowser, type TestBrowser, waitForGraph } from './browser.ts';
+import { openBrowser, slowDown, type TestBrowser, waitForGraph } from './browser.ts';
 import { type FakeApi, startFakeApi } from './fake-api.ts';
 import { FAKE_CLIENT_ID, type FakeOidc, startFakeOidc } from './fake-oidc.ts';
 
@@ -34,6 +34,7 @@ beforeEach(async () => {
   browser.page = tab;
   browser.complaints.length = 0;
   tab.setDefaultTimeout(10_000);
+  await slowDown(tab);
   tab.on('pageerror', (error) => browser.complaints.push(String(error)));
   fake.requests.length = 0;
 });

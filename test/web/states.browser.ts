@@ -21,6 +21,24 @@ after(async () => {
 const page = () => browser.page;
 const goto = (path: string) => page().goto(new URL(path, fake.url).href);
 
+const trees = () => fake.requests.filter((path) => path.startsWith('/v1/tree?')).length;
+
+async function until(isSo: () => boolean, what: string): Promise<void> {
+  for (let i = 0; i < 200 && !isSo(); i++) await page().waitForTimeout(50);
+  assert.ok(isSo(), what);
+}
+
+/** Waits until nothing is on its way and nothing was asked for half a second. */
+async function settled(): Promise<void> {
+  let before = -1;
+  for (let still = 0; still < 5; ) {
+    const busy = await page().locator('.panel-busy, .spinner').count();
+    still = busy === 0 && before === fake.requests.length ? still + 1 : 0;
+    before = fake.requests.length;
+    await page().waitForTimeout(100);
+  }
+}
+
 function lastTreeQuery(): URLSearchParams {
   const request = fake.requests.findLast((path) => path.startsWith('/v1/tree?'));
   return new URL(request!, fake.url).searchParams;
@@ -188,7 +206,7 @@ test('a refresh changes the numbers and nothing else: no flash, nothing closes',
   ]) {
     await goto(path);
     await page().waitForSelector('.grid .virtual .grid-row');
-    await page().waitForTimeout(300);
+    await settled();
     const rows = await page().locator('.grid').first().getAttribute('aria-rowcount');
     await page().evaluate(() => {
       const flashes: string[] = [];
@@ -202,10 +220,10 @@ test('a refresh changes the numbers and nothing else: no flash, nothing closes',
         }
       }).observe(document.body, { childList: true, subtree: true });
     });
-    const before = fake.requests.length;
+    const before = trees();
     await page().getByRole('button', { name: 'Refresh', exact: true }).click();
-    await page().waitForTimeout(500);
-    assert.ok(fake.requests.length > before);
+    await until(() => trees() > before, 'asked again');
+    await settled();
     assert.deepEqual(
       await page().evaluate(() => (window as unknown as { flashes: string[] }).flashes),
       [],
@@ -220,17 +238,15 @@ test('live refreshes by itself, and stops when told to', async () => {
   try {
     await goto('./?service=payments');
     await waitForGraph(page());
-    const trees = () => fake.requests.filter((path) => path.startsWith('/v1/tree?')).length;
     const before = trees();
     await page().clock.runFor(21_000);
-    await page().waitForTimeout(200);
-    assert.ok(trees() >= before + 1, 'asked again');
+    await until(() => trees() > before, 'asked again');
     await page().getByRole('button', { name: 'Live' }).click();
     await page().waitForFunction(() => location.search.includes('live=off'));
-    await page().waitForTimeout(200);
+    await settled();
     const after = trees();
     await page().clock.runFor(30_000);
-    await page().waitForTimeout(200);
+    await settled();
     assert.equal(trees(), after);
   } finally {
     await page().clock.resume();

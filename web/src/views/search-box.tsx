@@ -12,13 +12,20 @@ export function SearchBox() {
   const { search } = view.value;
   const [typed, setTyped] = useState(search);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  useEffect(() => setTyped(search), [search]);
+  /** What this field searched last: its own words, when they come back, are older than what is being typed. */
+  const own = useRef(search);
+  useEffect(() => {
+    if (search === own.current) return;
+    own.current = search;
+    setTyped(search);
+  }, [search]);
   const result = searchResult();
   useEffect(() => {
     if (result.text !== '') announce(result.text);
   }, [result.text]);
   const put = (text: string) => {
     clearTimeout(timer.current);
+    own.current = text;
     if (text !== view.peek().search) navigate({ search: text }, 'replace');
   };
   const onKeyDown = (event: KeyboardEvent) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { createTelemetry, type FunctionTelemetry } from '../../functions/telemetry.ts';
+import { createTelemetry, type FunctionTelemetry, type TelemetryOptions } from '../../functions/telemetry.ts';
+import { NOW } from '../pipeline/fixtures.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: log lines are compared field by field.
 type Line = any;
@@ -20,8 +21,8 @@ function linesOf(t: TestContext, act: () => void): Line[] {
   return written.map((line) => JSON.parse(line));
 }
 
-function openTelemetry(): FunctionTelemetry {
-  return createTelemetry({ service: 'ingest', stage: 'prod' });
+function openTelemetry(options: Partial<TelemetryOptions> = {}): FunctionTelemetry {
+  return createTelemetry({ service: 'ingest', stage: 'prod', ...options });
 }
 
 test('metrics go out once per invocation, with service and stage as the only dimensions', (t) => {
@@ -67,6 +68,22 @@ test('the next invocation begins at zero, keeps the dimensions, and says nothing
   });
   assert.deepEqual(line._aws.CloudWatchMetrics[0].Dimensions, [['service', 'stage']]);
   assert.deepEqual([line.batches_total, line.stage, line.cold_starts_total], [1, 'prod', undefined]);
+});
+
+test('a function with an invocation per batch sums up: at once, then one line a minute, and nothing is forgotten', (t) => {
+  let now = NOW;
+  const telemetry = openTelemetry({ metricsEveryMs: 60_000, clock: () => now });
+  const lines = linesOf(t, () => {
+    for (let second = 0; second < 180; second++) {
+      telemetry.count('ingest_batches_total', 1);
+      telemetry.flush();
+      now += 1000;
+    }
+  });
+  assert.deepEqual(
+    lines.map((line) => line.ingest_batches_total),
+    [1, 60, 60],
+  );
 });
 
 test('many labels do not make a long line', (t) => {

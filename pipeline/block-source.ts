@@ -5,8 +5,13 @@ import type { ObjectStore } from '../storage/object-store.ts';
 export const WHOLE_READ_BYTES_MAX = 256 * 1024;
 
 /** A stored block as something to read ranges of. Small ones are fetched once, with the first read. */
-export function objectSource(objects: ObjectStore, key: string, size: number): RangeSource {
-  if (size > WHOLE_READ_BYTES_MAX) {
+export function objectSource(
+  objects: ObjectStore,
+  key: string,
+  size: number,
+  wholeBytesMax = WHOLE_READ_BYTES_MAX,
+): RangeSource {
+  if (size > wholeBytesMax) {
     return {
       read: (start, end) => objects.getRange(key, start, end),
       tail: (length) => objects.getTail(key, length),

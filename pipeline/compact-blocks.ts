@@ -1,121 +1,101 @@
-import { TRAILER_LENGTH } from '../core/block/block-format.ts';
-import { newBlockId } from '../core/block/block-id.ts';
-import { BlockReader } from '../core/block/block-reader.ts';
-import { mergeBlocks } from '../core/block/merge-blocks.ts';
-import { type CompactionJob, planCompaction } from '../core/compaction/plan-compaction.ts';
-import { CorruptBlockError, RejectedError } from '../core/errors.ts';
-import type { BlockRow } from '../storage/block-catalog.ts';
+import type { CompactionJob } from '../core/compaction/plan-compaction.ts';
+import { RetryableError } from '../core/errors.ts';
 import { blockKey } from '../storage/names.ts';
-import { objectSource } from './block-source.ts';
+import { listQuarantinedGroups, quarantineGroup, releaseGroup } from './compaction-quarantine.ts';
+import { GroupLease, LeaseLostError } from './group-lease.ts';
 import type { Hub } from './hub.ts';
-import { blockRowOf } from './process-batches.ts';
+import { planJobs } from './plan-jobs.ts';
+import { type JobResult, runJob } from './run-compaction-job.ts';
 
-/** What one round of compaction did. */
+/** What a round of compaction, or one job of it, did. */
 export interface CompactionReport {
   jobs: number;
   blocksIn: number;
   blocksOut: number;
   bytesIn: number;
   bytesOut: number;
-  /** Jobs left alone: another compactor has the group, or a block of it is damaged. */
+  samples: number;
+  /** Most unfolded bytes that one dataset was merged from: what a job's memory follows. */
+  peakDatasetBytes: number;
+  /** Jobs left to others: another compactor has the group, or merged its blocks. */
   skipped: number;
+  /** Jobs that failed; their groups are in quarantine. */
+  failed: number;
 }
 
-/** How far back blocks are looked at, ms: late windows may be three days old. */
-const HORIZON_MS = 80 * 3_600_000;
-/** How long one job may hold its group, ms. */
-const LEASE_MS = 600_000;
 /** Merged inputs stay readable this long, for queries that planned with them, ms. */
 export const DELETION_GRACE_MS = 600_000;
 
-/**
- * Merges blocks that belong together. The merged block becomes visible and its inputs disappear in one transaction,
- * so that a query sees either; a crash before it leaves an object that nobody refers to.
- */
-export async function compactBlocks(hub: Hub): Promise<CompactionReport> {
-  const report: CompactionReport = {
-    jobs: 0,
-    blocksIn: 0,
-    blocksOut: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    skipped: 0,
-  };
-  const now = hub.clock();
-  const rows = await hub.catalog.find({
-    tenant: hub.tenant,
-    from: now - HORIZON_MS,
-    until: now + HORIZON_MS,
-  });
-  const rowOf = new Map(rows.map((row) => [row.blockId, row]));
-  for (const job of planCompaction(rows, now)) {
-    await runJob(
-      hub,
-      job,
-      job.blockIds.map((id) => rowOf.get(id)!),
-      report,
-    );
-  }
+/** Plans, and runs all jobs one after the other. */
+export async function compactBlocks(hub: Hub, scope: 'recent' | 'all' = 'recent'): Promise<CompactionReport> {
+  const { jobs } = await planJobs(hub, scope);
+  const report = newReport();
+  for (const job of jobs) await runInto(hub, job, report);
   return report;
 }
 
-async function runJob(
-  hub: Hub,
-  job: CompactionJob,
-  rows: readonly BlockRow[],
-  report: CompactionReport,
-): Promise<void> {
-  const owner = newBlockId(hub.clock(), () => hub.random());
-  const name = `compaction/${hub.tenant}/${job.group}`;
-  const lease = await hub.leases.acquire(name, owner, LEASE_MS);
+/**
+ * Runs one job under the lease of its group. What comes of it becomes visible, and its inputs disappear, in one
+ * transaction, so that a query sees either; a crash before it leaves objects that nobody refers to. A job that fails
+ * puts its group in quarantine, so that others go on.
+ * @throws RetryableError when storage does not answer: run the job again
+ */
+export async function runCompactionJob(hub: Hub, job: CompactionJob): Promise<CompactionReport> {
+  const report = newReport();
+  await runInto(hub, job, report);
+  return report;
+}
+
+function newReport(): CompactionReport {
+  const counts = { jobs: 0, blocksIn: 0, blocksOut: 0, bytesIn: 0, bytesOut: 0, samples: 0 };
+  return { ...counts, peakDatasetBytes: 0, skipped: 0, failed: 0 };
+}
+
+async function runInto(hub: Hub, job: CompactionJob, report: CompactionReport): Promise<void> {
+  const lease = await GroupLease.acquire(hub, `compaction/${hub.tenant}/${job.group}`);
   if (lease === undefined) {
     report.skipped++;
     return;
   }
   try {
-    await mergeJob(hub, job, rows, report);
+    const result = await runJob(hub, job, lease);
+    if (result === undefined) report.skipped++;
+    else {
+      addResult(hub, job, result, report);
+      if ((await listQuarantinedGroups(hub)).length > 0) await releaseGroup(hub, job.group);
+    }
   } catch (error) {
-    if (!(error instanceof CorruptBlockError || error instanceof RejectedError)) throw error;
-    report.skipped++;
-    hub.telemetry.count('compaction_failed_jobs_total', 1);
-    hub.telemetry.log('error', `compaction of ${job.group} is left: ${error.message}`);
+    if (error instanceof RetryableError) throw error;
+    if (error instanceof LeaseLostError) {
+      report.skipped++;
+      hub.telemetry.log('warn', `compaction of ${job.group} stops: ${error.message}`);
+    } else await setAside(hub, job, error as Error, report);
   } finally {
-    await hub.leases.release(name, owner, lease.token);
+    await lease.release();
   }
 }
 
-async function mergeJob(
-  hub: Hub,
-  job: CompactionJob,
-  rows: readonly BlockRow[],
-  report: CompactionReport,
-): Promise<void> {
-  const readers = await Promise.all(rows.map((row) => openRow(hub, row)));
-  const blockId = newBlockId(hub.clock(), () => hub.random());
-  const meta = { blockId, tenant: hub.tenant, level: job.level, resolutionSeconds: 0 };
-  const merged = await mergeBlocks(readers, meta, hub.codec);
-  const row = blockRowOf(merged, hub.clock());
-  await hub.objects.put(blockKey(row.tenant, row.level, row.blockId), merged.bytes);
-  const swap = { remove: [...job.blockIds], add: [row], token: blockId };
-  if ((await hub.catalog.swap(swap)) === 'conflict') {
-    // Somebody else merged one of the inputs meanwhile: their result stands, ours goes.
-    await hub.objects.delete(blockKey(row.tenant, row.level, row.blockId));
-    report.skipped++;
-    return;
-  }
+function addResult(hub: Hub, job: CompactionJob, result: JobResult, report: CompactionReport): void {
+  const bytesOf = (rows: JobResult['inputs']) => rows.reduce((sum, row) => sum + row.size, 0);
+  const bytesOut = bytesOf(result.outputs);
   report.jobs++;
-  report.blocksIn += rows.length;
-  report.blocksOut++;
-  report.bytesIn += rows.reduce((sum, input) => sum + input.size, 0);
-  report.bytesOut += merged.bytes.length;
-  hub.telemetry.count('compaction_jobs_total', 1, { level: String(job.level) });
-  hub.telemetry.count('compaction_bytes_total', merged.bytes.length);
+  report.blocksIn += result.inputs.length;
+  report.blocksOut += result.outputs.length;
+  report.bytesIn += bytesOf(result.inputs);
+  report.bytesOut += bytesOut;
+  report.samples += result.samples;
+  report.peakDatasetBytes = Math.max(report.peakDatasetBytes, result.peakDatasetBytes);
+  hub.telemetry.count('compaction_jobs_total', 1, { step: job.step });
+  hub.telemetry.count('compaction_bytes_total', bytesOut, { step: job.step });
+  hub.telemetry.count('compaction_duplicate_samples_total', result.duplicateSamples);
 }
 
-function openRow(hub: Hub, row: BlockRow): Promise<BlockReader> {
-  const source = objectSource(hub.objects, blockKey(row.tenant, row.level, row.blockId), row.size);
-  const tailLength = row.directoryLength + TRAILER_LENGTH;
-  return BlockReader.open(source, hub.codec, { blockId: row.blockId, tailLength });
+async function setAside(hub: Hub, job: CompactionJob, error: Error, report: CompactionReport): Promise<void> {
+  report.failed++;
+  const { failures, until } = await quarantineGroup(hub, job, error.message);
+  hub.telemetry.count('compaction_failed_jobs_total', 1, { step: job.step });
+  const fields = { group: job.group, blockIds: job.blockIds, failures, until, stack: error.stack };
+  hub.telemetry.log('error', `compaction of ${job.group} is left: ${error.message}`, fields);
 }
 
 /** Deletes the objects of blocks that were merged away longer ago than the grace period. Answers how many. */

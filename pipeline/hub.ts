@@ -1,4 +1,5 @@
 import type { Codec } from '../core/block/codec.ts';
+import { type CompactionRules, DEFAULT_COMPACTION_RULES } from '../core/compaction/compaction-rules.ts';
 import type { BatchQueue } from '../storage/batch-queue.ts';
 import type { BlockCatalog } from '../storage/block-catalog.ts';
 import type { LeaseStore } from '../storage/lease.ts';
@@ -35,6 +36,8 @@ export interface HubSettings {
   readonly heartbeatMs: number;
   /** Blocks read at once by one query. */
   readonly queryConcurrency: number;
+  /** When and how blocks are merged and downsampled. */
+  readonly compaction: CompactionRules;
 }
 
 const MIB = 1024 * 1024;
@@ -52,6 +55,7 @@ export const defaultHubSettings: HubSettings = {
   // Each is a request and a write that AWS bills; at 15 s they would cost more than all batches (docs/cost.md).
   heartbeatMs: 300_000,
   queryConcurrency: 16,
+  compaction: DEFAULT_COMPACTION_RULES,
 };
 
 /** How agents prove which cluster they are of, and what an operator is told when a cluster is added. */

@@ -3,14 +3,15 @@ import { compactBlocks, deleteMarkedBlocks } from '../pipeline/compact-blocks.ts
 import type { Hub } from '../pipeline/hub.ts';
 import { processBatches } from '../pipeline/process-batches.ts';
 
+const HOUR_MS = 3_600_000;
+
 /** How often each job looks for work while there is none. */
 const PROCESS_EVERY_MS = 2000;
 const COMPACT_EVERY_MS = 30_000;
+const COMPACT_ALL_EVERY_MS = HOUR_MS;
 const DELETE_EVERY_MS = 120_000;
 const BACKOFF_MIN_MS = 1000;
 const BACKOFF_MAX_MS = 30_000;
-const HOUR_MS = 3_600_000;
-
 /** Agents that were silent for so long are taken for gone. */
 const AGENT_FORGET_MS = 7 * 24 * HOUR_MS;
 
@@ -32,9 +33,9 @@ interface Job {
 /** Runs the hub's jobs in this process, one loop each, for as long as it lives. */
 export function startScheduler(hub: Hub): Scheduler {
   const stopped = new AbortController();
-  const loops = [storeBatches(hub), mergeBlocks(hub), deleteBlocks(hub), keepHouse(hub)].map((job) =>
-    runForever(hub, job, stopped.signal),
-  );
+  const loops = [storeBatches, mergeBlocks, mergeOldBlocks, deleteBlocks, keepHouse]
+    .map((jobOf) => jobOf(hub))
+    .map((job) => runForever(hub, job, stopped.signal));
   return {
     async stop(graceMs) {
       stopped.abort();
@@ -63,6 +64,12 @@ function storeBatches(hub: Hub): Job {
 function mergeBlocks(hub: Hub): Job {
   const run = async () => (await compactBlocks(hub)).jobs > 0;
   return { name: 'compact-blocks', idleMs: COMPACT_EVERY_MS, run };
+}
+
+/** What came too late for the rounds above, and ranges of many days. */
+function mergeOldBlocks(hub: Hub): Job {
+  const run = async () => (await compactBlocks(hub, 'all')).jobs > 0;
+  return { name: 'compact-old-blocks', idleMs: COMPACT_ALL_EVERY_MS, run };
 }
 
 function deleteBlocks(hub: Hub): Job {

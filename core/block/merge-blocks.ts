@@ -46,6 +46,8 @@ export interface MergeOptions {
   readonly seal?: boolean;
   /** Most unfolded bytes of inputs that one merged dataset is made of, unless a single input has more. */
   readonly datasetBytesMax?: number;
+  /** Awaited before each dataset is read; what it throws ends the merge. */
+  readonly beforeDataset?: () => Promise<void>;
 }
 
 /** A merge under way: gives the datasets of the output one after the other. */
@@ -61,6 +63,7 @@ export class BlockMerge {
   readonly #batchOf: Uint32Array[];
   readonly #shared: ReadonlySet<string>;
   readonly #datasetBytesMax: number;
+  readonly #beforeDataset: () => Promise<void>;
 
   /** @param tables the batch table of each input, as `readBatchTables` answers */
   constructor(inputs: readonly BlockReader[], tables: readonly string[][], options: MergeOptions = {}) {
@@ -72,6 +75,7 @@ export class BlockMerge {
     this.#batchOf = written.map((table) => Uint32Array.from(table, (id) => known.get(id)!));
     this.#shared = sharedBatches(tables);
     this.#datasetBytesMax = options.datasetBytesMax ?? Number.POSITIVE_INFINITY;
+    this.#beforeDataset = options.beforeDataset ?? (async () => undefined);
   }
 
   /**
@@ -90,6 +94,7 @@ export class BlockMerge {
           yield part.finish();
           part = new DatasetMerge(service, duplicates, this.report);
         }
+        await this.#beforeDataset();
         part.add(await input.dataset(entry), entry, this.#batchOf[i]!, this.#tables[i]!);
         part.bytes += bytes;
         this.peakDatasetBytes = Math.max(this.peakDatasetBytes, part.bytes);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compactBlocks, DELETION_GRACE_MS, deleteMarkedBlocks } from '../../pipeline/compact-blocks.ts';
+import { listQuarantinedGroups, releaseGroup } from '../../pipeline/compaction-quarantine.ts';
 import { ingestBatch } from '../../pipeline/ingest-batch.ts';
 import { processBatches } from '../../pipeline/process-batches.ts';
 import { selectTimeline, selectTree } from '../../pipeline/run-query.ts';
@@ -11,14 +12,19 @@ import { batchOf, NOW, openHub, type TestHub } from './fixtures.ts';
 const HOUR = 3_600_000;
 const SELECTION = { profileType: CPU, selector: '{}', start: NOW - HOUR, end: NOW + HOUR };
 
-async function fill(hub: TestHub, blocks: number): Promise<void> {
+async function fill(hub: TestHub, blocks: number, ago = HOUR): Promise<void> {
   for (let i = 1; i <= blocks; i++) {
     const rows = [
-      { stacks: { 'main;a': i, [`main;b${i % 5}`]: 100 }, start: NOW - HOUR + i * 10_000, samples: 3 },
+      { stacks: { 'main;a': i, [`main;b${i % 5}`]: 100 }, start: NOW - ago + i * 10_000, samples: 3 },
     ];
-    await ingestBatch(hub, { cluster: 'c', bytes: batchOf(i, rows) });
+    await ingestBatch(hub, { cluster: 'c', bytes: batchOf(i, rows, { node: `n${ago}` }) });
     await processBatches(hub);
   }
+}
+
+async function replaceObject(hub: TestHub, key: string, bytes: Uint8Array): Promise<void> {
+  await hub.objects.delete(key);
+  await hub.objects.put(key, bytes);
 }
 
 async function answers(hub: TestHub) {
@@ -52,7 +58,8 @@ test('a batch that comes again after its block was merged is still counted once'
   assert.deepEqual(await answers(hub), before);
   hub.now += 2 * HOUR;
   await compactBlocks(hub);
-  assert.equal((await hub.catalog.find({ tenant: 'default', from: 0, until: NOW })).length, 1);
+  const rows = await hub.catalog.find({ tenant: 'default', from: 0, until: NOW });
+  assert.deepEqual(rows.map((row) => row.resolutionSeconds).sort(), [0, 300, 3600]);
   assert.deepEqual(await answers(hub), before);
 });
 
@@ -65,15 +72,30 @@ test('a group that another compactor holds is left to it', async (t) => {
   assert.equal((await hub.catalog.find({ tenant: 'default', from: 0, until: NOW })).length, 12);
 });
 
-test('a damaged block stops its own job only', async (t) => {
+test('a damaged block puts its group in quarantine, and others go on', async (t) => {
   const hub = await openHub(t);
   await fill(hub, 12);
   const [row] = await hub.catalog.find({ tenant: 'default', from: 0, until: NOW });
   const key = blockKey('default', 0, row!.blockId);
-  const bytes = (await hub.objects.get(key))!.slice();
-  bytes[10]! ^= 1;
-  await hub.objects.delete(key);
-  await hub.objects.put(key, bytes);
-  assert.equal((await compactBlocks(hub)).skipped, 1);
+  const bytes = (await hub.objects.get(key))!;
+  const damaged = bytes.slice();
+  damaged[10]! ^= 1;
+  await replaceObject(hub, key, damaged);
+  const repairBlock = () => replaceObject(hub, key, bytes);
+  await fill(hub, 12, 2 * HOUR);
+  const { jobs, failed } = await compactBlocks(hub);
+  assert.deepEqual({ jobs, failed }, { jobs: 1, failed: 1 });
   assert.match(hub.logs.join(), /compaction of hour-\d+ is left: block/);
+  const [group] = await listQuarantinedGroups(hub);
+  assert.match(group!.reason, /checksum/);
+  assert.equal(group!.blockIds.length, 12);
+  assert.equal((await compactBlocks(hub)).failed, 0, 'it is left alone for a while');
+  hub.now = group!.until;
+  assert.equal((await compactBlocks(hub)).failed, 1);
+  const [again] = await listQuarantinedGroups(hub);
+  assert.deepEqual([again!.failures, again!.since, again!.until - hub.now], [2, group!.since, 1_800_000]);
+  assert.ok(await releaseGroup(hub, group!.group));
+  await repairBlock();
+  assert.equal((await compactBlocks(hub)).failed, 0);
+  assert.deepEqual(await listQuarantinedGroups(hub), []);
 });

@@ -1,0 +1,106 @@
+import { sealedEntry } from '../block/batch-table.ts';
+import { BlockWriter, type WrittenBlock } from '../block/block-writer.ts';
+import type { Codec } from '../block/codec.ts';
+import { downsampleDataset } from '../block/downsample-dataset.ts';
+import type { BlockMerge } from '../block/merge-blocks.ts';
+import type { BlockDataset } from '../block/window-spread.ts';
+import { RejectedError } from '../errors.ts';
+
+// A merged block and its downsampled versions are a family. They are written side by side from one merged dataset after
+// the other, so that they hold the same samples by construction. Memory holds one dataset of the output, one of an
+// input, and the bytes of the family being written: at most `partBytesMax` and the dataset that passes it.
+
+/** A block with the entries of its batch table. */
+export type FamilyBlock = WrittenBlock & { readonly batchIds: string[] };
+
+export interface FamilyOptions {
+  readonly tenant: string;
+  /** Of the output. */
+  readonly level: number;
+  /** Of the inputs, and of the block that they are merged into, in seconds. */
+  readonly resolutionSeconds: number;
+  /** Ascending, each a multiple of the one before. */
+  readonly downsampleTo: readonly number[];
+  readonly partBytesMax: number;
+  /** Most families that may come of it: they have to fit one transaction. */
+  readonly partsMax: number;
+  readonly nextBlockId: () => string;
+}
+
+/**
+ * Gives families one by one, each as its merged block and then its downsampled ones. More than one when the output is
+ * large; each service, or each part of a service that is too large for one dataset, is in one of them.
+ * @throws CorruptBlockError when an input is damaged; RejectedError('too-large') when partsMax do not hold it
+ * @throws Error when totals change: a bug, and nothing may be published
+ */
+export async function* compactFamilies(
+  merge: BlockMerge,
+  options: FamilyOptions,
+  codec: Codec,
+): AsyncGenerator<FamilyBlock[]> {
+  let family = new FamilyWriter(options, codec);
+  let finished = 0;
+  for await (const dataset of merge.datasets()) {
+    const isFull = family.length > options.partBytesMax && finished + 1 < options.partsMax;
+    if (isFull || family.lastService === dataset.service) {
+      if (++finished === options.partsMax) throw tooManyParts(options.partsMax);
+      yield family.finish(merge.batchIds);
+      family = new FamilyWriter(options, codec);
+    }
+    family.add(dataset);
+  }
+  if (family.lastService !== undefined) yield family.finish(merge.batchIds);
+}
+
+function tooManyParts(partsMax: number): RejectedError {
+  return new RejectedError(
+    'too-large',
+    `the merged blocks do not fit ${partsMax} families; lower compaction.bytesMax or raise compaction.datasetBytesMax`,
+  );
+}
+
+class FamilyWriter {
+  lastService: string | undefined;
+  readonly #options: FamilyOptions;
+  readonly #merged: BlockWriter;
+  readonly #versions: { readonly seconds: number; readonly writer: BlockWriter }[];
+
+  constructor(options: FamilyOptions, codec: Codec) {
+    this.#options = options;
+    this.#merged = new BlockWriter(codec, options.resolutionSeconds);
+    this.#versions = options.downsampleTo.map((seconds) => ({
+      seconds,
+      writer: new BlockWriter(codec, seconds),
+    }));
+  }
+
+  /** Bytes of the merged block so far. */
+  get length(): number {
+    return this.#merged.length;
+  }
+
+  add(dataset: BlockDataset): void {
+    // Every row may have been a duplicate.
+    if ([...dataset.types.values()].every((rows) => rows.count === 0)) return;
+    this.lastService = dataset.service;
+    this.#merged.addDataset(dataset);
+    let finer = dataset;
+    for (const { seconds, writer } of this.#versions) {
+      finer = downsampleDataset(finer, seconds * 1000);
+      writer.addDataset(finer);
+    }
+  }
+
+  finish(batchIds: string[]): FamilyBlock[] {
+    const { tenant, level, resolutionSeconds, nextBlockId } = this.#options;
+    const blockId = nextBlockId();
+    const meta = { blockId, tenant, level, resolutionSeconds };
+    const merged = { ...this.#merged.finish(meta, batchIds), batchIds };
+    const sources = [...new Set(batchIds.map(sealedEntry)), blockId];
+    const versions = this.#versions.map(({ seconds, writer }) => {
+      const metaOf = { blockId: nextBlockId(), tenant, level, resolutionSeconds: seconds };
+      return { ...writer.finish(metaOf, sources), batchIds: sources };
+    });
+    return [merged, ...versions];
+  }
+}

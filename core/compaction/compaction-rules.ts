@@ -1,0 +1,55 @@
+const MIB = 1024 * 1024;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** One time step that blocks are downsampled to. */
+export interface ResolutionRule {
+  /** Time step; each is a multiple of the one before. */
+  readonly seconds: number;
+  /** Made as soon as an hour is closed, or once a day is sealed. */
+  readonly from: 'close' | 'seal';
+  /** Blocks of so long a range, ms, become one once it is sealed; 0 = they stay apart. */
+  readonly joinMs: number;
+}
+
+/** What planning goes by. Every number can be set by whoever runs a hub. */
+export interface CompactionRules {
+  /** Blocks of one level that are merged into one of the next while their hour is young. */
+  readonly fanIn: number;
+  /** Highest level that blocks of a young hour are merged to. */
+  readonly levelMax: number;
+  /** An hour is closed this long after its end, ms. */
+  readonly closeAfterMs: number;
+  /** A day is sealed this long after its end, ms: later than any batch of it can come, or come again. */
+  readonly sealAfterMs: number;
+  /** Most blocks that one job takes out of the catalog. What it adds must fit the same transaction. */
+  readonly blocksMax: number;
+  /** Most stored bytes of one job's inputs: bounds its time. */
+  readonly bytesMax: number;
+  /** A raw block of the output is ended behind the dataset that passes this many bytes: bounds memory. */
+  readonly partBytesMax: number;
+  /** Most unfolded bytes of inputs that become one dataset of the output: bounds memory. */
+  readonly datasetBytesMax: number;
+  /** Closed blocks up to this many bytes are merged again with what comes late; larger ones stay. */
+  readonly rejoinBytesMax: number;
+  /** Finest first. */
+  readonly resolutions: readonly ResolutionRule[];
+}
+
+export const DEFAULT_COMPACTION_RULES: CompactionRules = {
+  fanIn: 12,
+  levelMax: 9,
+  closeAfterMs: 900_000,
+  // Windows may be 72 h old when they are sent, and then wait in the queue.
+  sealAfterMs: 84 * HOUR_MS,
+  blocksMax: 72,
+  bytesMax: 320 * MIB,
+  partBytesMax: 64 * MIB,
+  datasetBytesMax: 192 * MIB,
+  rejoinBytesMax: 32 * MIB,
+  resolutions: [
+    { seconds: 300, from: 'close', joinMs: 0 },
+    { seconds: 3600, from: 'close', joinMs: 0 },
+    { seconds: 86_400, from: 'seal', joinMs: 32 * DAY_MS },
+  ],
+};

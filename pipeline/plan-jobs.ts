@@ -1,0 +1,40 @@
+import { type CompactionJob, planCompaction } from '../core/compaction/plan-compaction.ts';
+import { listQuarantinedGroups, type QuarantinedGroup } from './compaction-quarantine.ts';
+import type { Hub } from './hub.ts';
+
+/** What there is to compact. */
+export interface CompactionPlan {
+  /** Jobs that can run now. */
+  readonly jobs: CompactionJob[];
+  /** Groups in quarantine, those left out of `jobs` among them. */
+  readonly quarantined: QuarantinedGroup[];
+  readonly blocks: number;
+  /** How long the oldest block of a job has been waiting since it was stored, ms; 0 when there is no job. */
+  readonly backlogAgeMs: number;
+}
+
+const DAY_MS = 24 * 3_600_000;
+
+/**
+ * Plans what to compact.
+ * @param scope `recent` looks at what batches can still come for, and is cheap; `all` also at what came too late for
+ *   that, and at long ranges to join
+ */
+export async function planJobs(hub: Hub, scope: 'recent' | 'all'): Promise<CompactionPlan> {
+  const { compaction } = hub.settings;
+  const now = hub.clock();
+  const joined = compaction.resolutions.reduce((most, { joinMs }) => Math.max(most, joinMs), 0);
+  const horizon = compaction.sealAfterMs + 2 * DAY_MS + (scope === 'all' ? 2 * joined + 30 * DAY_MS : 0);
+  const range = { from: Math.max(0, now - horizon), until: now + 2 * DAY_MS };
+  const rows = await hub.catalog.find({ tenant: hub.tenant, ...range });
+  const quarantined = await listQuarantinedGroups(hub);
+  const resting = new Set(quarantined.filter(({ until }) => until > now).map(({ group }) => group));
+  const jobs = planCompaction(rows, now, compaction).filter(({ group }) => !resting.has(group));
+  const waiting = new Set(jobs.flatMap((job) => job.blockIds));
+  const oldest = rows.reduce((at, row) => (waiting.has(row.blockId) ? Math.min(at, row.createdAt) : at), now);
+  const plan = { jobs, quarantined, blocks: rows.length, backlogAgeMs: now - oldest };
+  hub.telemetry.gauge('compaction_planned_jobs', jobs.length);
+  hub.telemetry.gauge('compaction_backlog_seconds', plan.backlogAgeMs / 1000);
+  hub.telemetry.gauge('compaction_quarantined_groups', quarantined.length);
+  return plan;
+}

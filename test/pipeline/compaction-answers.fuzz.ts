@@ -1,0 +1,84 @@
+// Compaction and downsampling change no answer. Days of random windows, some late, some twice, are published and
+// compacted step by step; after every job, questions about random ranges have the answer that the windows themselves
+// give: the same flame graph, total, samples, and timeline with its peaks.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compactBlocks, deleteMarkedBlocks, runCompactionJob } from '../../pipeline/compact-blocks.ts';
+import { planJobs } from '../../pipeline/plan-jobs.ts';
+import { roundStep } from '../../pipeline/run-query.ts';
+import { RUNS, randomFrom, SEED } from '../core/block/fixtures.ts';
+import { ask, expected, publishRows, type Question, randomBatch, type WindowRow } from './fleet-history.ts';
+import { type MemoryHub, memoryHub } from './memory-hub.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const START = 1_700_006_400_000;
+
+function randomQuestion(random: () => number, from: number, until: number): Question {
+  const grain = [1, 10_000, 300_000, HOUR, DAY][Math.floor(random() * 5)]!;
+  const at = () => Math.floor((from - HOUR + random() * (until - from + 2 * HOUR)) / grain) * grain;
+  const [start, end] = [at(), at()].sort((a, b) => a - b);
+  const service = random() < 0.8 ? 'shop' : 'cart';
+  return { start: start!, end: end! + 1, service, maxPoints: [2, 30, 240][Math.floor(random() * 3)]! };
+}
+
+async function checkAnswers(
+  hub: MemoryHub,
+  rows: readonly WindowRow[],
+  random: () => number,
+  questions: number,
+): Promise<void> {
+  for (let i = 0; i < questions; i++) {
+    const question = randomQuestion(random, START, hub.now);
+    const stepMs = roundStep((question.end - question.start) / question.maxPoints);
+    const { points, ...answer } = await ask(hub, question);
+    const { points: expectedPoints, ...wanted } = expected(rows, question, stepMs);
+    assert.deepEqual(answer, wanted, `flame graph of ${JSON.stringify(question)}`);
+    assert.deepEqual(points, expectedPoints, `timeline of ${JSON.stringify(question)}`);
+  }
+}
+
+async function live(hub: MemoryHub, random: () => number, rows: WindowRow[], until: number): Promise<void> {
+  const batches: WindowRow[][] = [];
+  while (hub.now < until) {
+    hub.now += Math.floor(random() * 8 * HOUR);
+    for (let i = Math.floor(random() * 6); i > 0; i--) {
+      const age = random() < 0.6 ? HOUR : 70 * HOUR;
+      const batch = randomBatch(random, Math.max(START, hub.now - age), hub.now);
+      rows.push(...batch);
+      await publishRows(hub, batch);
+      batches.push(batch);
+      // What is delivered again may come at once, or when its hour is closed already.
+      const again = random() < 0.5 ? batch : batches[Math.floor(random() * batches.length)]!;
+      if (random() < 0.3 && again[0]!.start > hub.now - 72 * HOUR) await publishRows(hub, again);
+    }
+    await checkAnswers(hub, rows, random, 2);
+    for (const job of (await planJobs(hub, 'all')).jobs) {
+      await runCompactionJob(hub, job);
+      await checkAnswers(hub, rows, random, 1);
+    }
+    await deleteMarkedBlocks(hub);
+  }
+}
+
+test('no answer changes with compaction and downsampling, over days', async () => {
+  for (let i = 0; i < Math.max(2, RUNS / 10); i++) {
+    const seed = SEED + i;
+    const random = randomFrom(seed);
+    const hub = memoryHub(START + HOUR);
+    const rows: WindowRow[] = [];
+    try {
+      await live(hub, random, rows, START + 4 * DAY);
+      await checkAnswers(hub, rows, random, 5);
+      hub.now += 40 * DAY;
+      while ((await compactBlocks(hub, 'all')).jobs > 0);
+      assert.deepEqual(hub.logs, []);
+      const blocks = await hub.catalog.find({ tenant: 'default', from: 0, until: hub.now });
+      assert.ok(blocks.every((row) => row.batchIds.every((id) => id === 'c/sealed' || !id.includes('/'))));
+      await checkAnswers(hub, rows, random, 20);
+    } catch (error) {
+      throw new Error(`repeat with CINDERBLOCK_SEED=${seed} CINDERBLOCK_RUNS=1`, { cause: error });
+    }
+  }
+});

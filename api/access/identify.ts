@@ -1,6 +1,7 @@
 import { RejectedError } from '../../core/errors.ts';
 import { type ApiToken, type IdentityRegistry, isRevoked } from '../../storage/registry.ts';
 import { sha256Hex } from '../read-body.ts';
+import { requireActiveCluster } from './active-cluster.ts';
 import type { Identity } from './identity.ts';
 import { parseAuthorization, SIGNING_ALGORITHM, verifySignature } from './sigv4.ts';
 
@@ -48,10 +49,7 @@ async function identifyAgent(
     throw new RejectedError('unauthenticated', `access key ${claim.accessKeyId} is unknown or revoked`);
   }
   const contentSha256 = verifySignature(request, claim, credential.secret, clock());
-  const cluster = await registry.getCluster(credential.cluster);
-  if (cluster?.status !== 'active') {
-    throw new RejectedError('forbidden', `cluster ${credential.cluster} is ${cluster?.status ?? 'unknown'}`);
-  }
+  await requireActiveCluster(registry, credential.cluster);
   return { kind: 'agent', cluster: credential.cluster, contentSha256 };
 }
 

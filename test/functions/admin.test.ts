@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { adminHandler } from '../../functions/admin.ts';
 import { ingestHandler } from '../../functions/ingest.ts';
+import { processorHandler } from '../../functions/processor.ts';
+import { batchOf, NOW } from '../pipeline/fixtures.ts';
 import {
   ACCOUNT,
   agentOf,
@@ -11,6 +13,7 @@ import {
   json,
   openFunctionHub,
   ROLE_PREFIX,
+  sqsEvent,
 } from './function-events.ts';
 
 async function openAdmin(t: Parameters<typeof openFunctionHub>[0]) {
@@ -63,4 +66,17 @@ test('a cluster that is added names the role that its agents take, and gets in; 
   assert.equal((await heartbeat()).statusCode, 200);
   assert.equal((await call('DisableCluster', { cluster: 'edge' })).statusCode, 200);
   assert.equal((await heartbeat()).statusCode, 403);
+});
+
+test('what the processor set aside is listed with its reason, and goes back to the queue', async (t) => {
+  const { call, open, hub } = await openAdmin(t);
+  const payload = batchOf(1, [{ stacks: { main: 1 } }]).slice(0, 40);
+  const message = { batchId: 'c/n/b/1', tenant: 'default', cluster: 'c', receivedAt: NOW, payload };
+  await processorHandler(open)(sqsEvent([message]), contextOf());
+  const { batches } = json(await call('ListQuarantine', {}));
+  assert.equal(batches.length, 1);
+  assert.match(batches[0].reason, /^CorruptBlockError/);
+  assert.equal((await call('RequeueQuarantined', { id: batches[0].id })).statusCode, 200);
+  assert.equal((await hub.queue.depth()).visible, 1);
+  assert.deepEqual(json(await call('ListQuarantine', {})).batches, []);
 });

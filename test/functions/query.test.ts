@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { TREE_CONTENT_TYPE } from '../../api/query/tree-route.ts';
+import { RetryableError } from '../../core/errors.ts';
 import { queryHandler } from '../../functions/query.ts';
 import { ingestBatch } from '../../pipeline/ingest-batch.ts';
 import { processBatches } from '../../pipeline/process-batches.ts';
@@ -79,6 +80,15 @@ test('a request that cannot be one is refused, not an error of the function', as
   const { send } = await openQuery(t);
   const odd = await send('/healthz', { method: 'GET', headers: { 'x-odd': 'a\u0000b' } });
   assert.deepEqual([odd.statusCode, json(odd).code], [400, 'invalid_argument']);
+});
+
+test('when time is up the caller learns what to ask instead', async (t) => {
+  const { hub, open, flushes } = await openQuery(t);
+  const never = Promise.withResolvers<never>();
+  hub.queue.depth = () => never.promise;
+  const result = await queryHandler(open)(httpEvent('/healthz', { method: 'GET' }), contextOf(530));
+  assert.deepEqual([result.statusCode, json(result).code, flushes.count], [504, 'deadline_exceeded', 1]);
+  never.reject(new RetryableError('the test ends'));
 });
 
 test('it takes nothing in and administers nothing', async (t) => {

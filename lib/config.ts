@@ -103,6 +103,10 @@ const hubConfigSchema = z
     logRetentionDays: z.literal(LOG_RETENTION_DAYS).default(14),
     clusters: z.array(clusterSchema).default([]),
   })
+  .refine(({ monthlyBudgetUsd, alarmEmail }) => monthlyBudgetUsd === undefined || alarmEmail !== undefined, {
+    path: ['monthlyBudgetUsd'],
+    error: 'needs alarmEmail: AWS tells somebody that the budget is spent',
+  })
   .superRefine(checkClusters);
 
 /** How a hub is deployed, checked and with defaults in place. */

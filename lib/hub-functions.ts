@@ -13,14 +13,12 @@ import { TABLE_READS } from './hub-table.ts';
 // The five functions of a hub: size, timeout, and exactly what each may do. Partition keys are spelled in
 // storage/aws/names.ts; a test holds these patterns to it.
 
-/** What a batch leaves in the table on its way in: whose it is, that it came, and what its agent says of itself. */
-const INGEST_PARTITIONS = ['clusters', 'agents#*', 'agent-clusters', 'ledger#*', 'ledger-hours'];
+/** What a batch leaves in the table on its way in: that it came, and what its agent says of itself. */
+const INGEST_PARTITIONS = ['agents#*', 'agent-clusters', 'ledger#*', 'ledger-hours'];
 
-/** What an administrator sees and changes. */
-const ADMIN_PARTITIONS = [
-  ...['clusters', 'agents#*', 'agent-clusters', 'credential#*', 'credentials#*'],
-  ...['api-token#*', 'api-tokens'],
-];
+/** What an administrator sees, and what of it changes. */
+const ADMIN_PARTITIONS = ['clusters', 'credential#*', 'credentials#*', 'api-token#*', 'api-tokens'];
+const AGENT_PARTITIONS = ['agents#*', 'agent-clusters'];
 
 /** What answers are made of; no token, no key. */
 const QUERY_PARTITIONS = [
@@ -29,7 +27,7 @@ const QUERY_PARTITIONS = [
 ];
 
 /** What a new block is found by. */
-const PROCESSOR_PARTITIONS = ['block#*', 'spans#*', 'buckets#*', 'tenant#*'];
+const PROCESSOR_PARTITIONS = ['block#*', 'spans#*', 'buckets#*'];
 
 export interface HubFunctionsProps extends FunctionDefaults {
   readonly storage: HubStorage;
@@ -55,11 +53,9 @@ export class IngestFunction extends HubFunction {
     // Reads only what it wrote itself, when an answer was lost.
     blocks.allow(this.role, INBOX, 's3:PutObject', 's3:GetObject');
     queue.allow(this.role, 'sqs:SendMessage');
-    table.allow(
-      this.role,
-      ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
-      INGEST_PARTITIONS,
-    );
+    // May a cluster send? Nothing here could change that.
+    table.allow(this.role, ['dynamodb:GetItem'], ['clusters', ...INGEST_PARTITIONS]);
+    table.allow(this.role, ['dynamodb:PutItem', 'dynamodb:UpdateItem'], INGEST_PARTITIONS);
   }
 }
 
@@ -88,7 +84,7 @@ export class ProcessorFunction extends HubFunction {
     blocks.allow(this.role, BLOCKS, 's3:GetObject', 's3:PutObject');
     blocks.allow(this.role, QUARANTINE, 's3:GetObject', 's3:PutObject');
     blocks.allowList(this.role);
-    table.allow(this.role, [...TABLE_READS, 'dynamodb:PutItem', 'dynamodb:UpdateItem'], PROCESSOR_PARTITIONS);
+    table.allow(this.role, ['dynamodb:PutItem'], PROCESSOR_PARTITIONS);
     queue.allow(
       this.role,
       ...['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:GetQueueAttributes'],
@@ -161,11 +157,8 @@ export class AdminFunction extends HubFunction {
     blocks.allow(this.role, QUARANTINE, 's3:GetObject', 's3:PutObject', 's3:DeleteObject');
     blocks.allow(this.role, INBOX, 's3:GetObject', 's3:PutObject', 's3:DeleteObject');
     blocks.allowList(this.role);
-    table.allow(
-      this.role,
-      [...TABLE_READS, 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'],
-      ADMIN_PARTITIONS,
-    );
+    table.allow(this.role, TABLE_READS, [...ADMIN_PARTITIONS, ...AGENT_PARTITIONS]);
+    table.allow(this.role, ['dynamodb:PutItem', 'dynamodb:UpdateItem'], ADMIN_PARTITIONS);
     queue.allow(this.role, 'sqs:SendMessage', 'sqs:GetQueueAttributes');
     queue.allowOnDeadLetters(
       this.role,

@@ -6,14 +6,8 @@ import { Construct } from 'constructs';
 import { EXPIRES, PARTITION_KEY, SORT_KEY } from '../storage/aws/names.ts';
 import { ALARM_PERIOD, addAlarm } from './alarms.ts';
 
-/** What storage/aws/ asks of the table, no more: no Scan, no PartiQL, no indexes. */
+/** How storage/aws/ reads: no Scan, no PartiQL, no index. */
 export const TABLE_READS = ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:BatchGetItem'];
-export const TABLE_WRITES = [
-  'dynamodb:PutItem',
-  'dynamodb:UpdateItem',
-  'dynamodb:DeleteItem',
-  'dynamodb:BatchWriteItem',
-];
 
 export interface HubTableProps {
   /** Whether the table stays when its stack goes, and refuses to be deleted. */

@@ -24,7 +24,12 @@ export interface QueryApiProps {
 }
 
 /** What SDKs push to; below `/push.v1.PusherService/` are Connect calls. */
-const PUSH_PATHS = ['/ingest', '/push.v1.PusherService/{method}', '/v1development/profiles'];
+const PUSH_PATHS = [
+  '/ingest',
+  '/pyroscope/ingest',
+  '/push.v1.PusherService/{method}',
+  '/v1development/profiles',
+];
 const ADMIN_PATH = '/cinderblock.v1.AdminService/{method}';
 
 /** What people and tools call, with a token or signed in. */

@@ -1,4 +1,4 @@
-import { Aws, Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Aws, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import {
   AccountRecovery,
   CfnUserPoolGroup,
@@ -81,7 +81,7 @@ class CognitoSignIn extends Construct {
       issuer: pool.userPoolProviderUrl,
       clientId: client.userPoolClientId,
       groupsClaim: 'cognito:groups',
-      connectOrigins: [`https://cognito-idp.${Aws.REGION}.amazonaws.com`, domain.baseUrl()],
+      connectOrigins: [`https://cognito-idp.${Stack.of(this).region}.amazonaws.com`, domain.baseUrl()],
     };
   }
 

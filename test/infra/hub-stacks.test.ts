@@ -1,0 +1,459 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { Stack } from 'aws-cdk-lib';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Queue } from 'aws-cdk-lib/aws-sqs';
+import { adminRoutes } from '../../api/admin/admin-routes.ts';
+import { agentRoutes } from '../../api/agents/agent-routes.ts';
+import { healthRoutes } from '../../api/health-routes.ts';
+import { pushRoutes } from '../../api/ingest/push-routes.ts';
+import { queryRoutes } from '../../api/query/query-routes.ts';
+import type { Route } from '../../api/route.ts';
+import { acknowledgeWildcard } from '../../lib/acknowledge.ts';
+import { ALARM_SLUGS, RUNBOOK } from '../../lib/alarms.ts';
+import { API_PATHS } from '../../lib/web-site.ts';
+import { defaultHubSettings, type Hub } from '../../pipeline/hub.ts';
+import { ROOT } from '../source-tree.ts';
+import { nameOf } from './role-policies.ts';
+import {
+  brokenRulesOf,
+  hubApp,
+  newApp,
+  type Resource,
+  type StackName,
+  type Synthesized,
+  synthesizedHub,
+} from './synthesized.ts';
+
+const hub = synthesizedHub();
+const small = synthesizedHub({
+  region: 'eu-central-1',
+  web: false,
+  retainData: false,
+  signIn: { kind: 'oidc', issuer: 'https://id.example.com/realm', clientId: 'page' },
+});
+const everywhere = (type: string) => Object.values(hub).flatMap((stack) => stack.all(type));
+
+describe('routes', () => {
+  const routesOf = (stack: Synthesized) =>
+    stack.all('AWS::ApiGatewayV2::Route').map(({ Properties }) => Properties);
+
+  test('every route of the ingest API wants a signature', () => {
+    const routes = routesOf(hub.ingest);
+    assert.deepEqual(
+      routes.map(({ RouteKey }) => RouteKey),
+      ['POST /v1/clusters/{cluster}/batches', 'POST /v1/clusters/{cluster}/heartbeat'],
+    );
+    for (const { RouteKey, AuthorizationType } of routes)
+      assert.equal(AuthorizationType, 'AWS_IAM', RouteKey);
+  });
+
+  test('every route of the query API but health asks the authorizer', () => {
+    for (const { RouteKey, AuthorizationType, AuthorizerId } of routesOf(hub.query)) {
+      const isOpen = RouteKey === 'GET /healthz';
+      assert.equal(AuthorizationType, isOpen ? 'NONE' : 'CUSTOM', RouteKey);
+      assert.equal(AuthorizerId === undefined, isOpen, RouteKey);
+    }
+    const { Properties } = hub.query.one('AWS::ApiGatewayV2::Authorizer');
+    assert.equal(Properties.EnableSimpleResponses, true);
+    assert.deepEqual(Properties.IdentitySource, ['$request.header.Authorization']);
+    // A revoked token holds no longer than this.
+    assert.ok(Properties.AuthorizerResultTtlInSeconds <= 60);
+  });
+
+  const pushHub = { settings: defaultHubSettings } as Hub;
+  const owners: [name: string, routes: readonly Route[], stack: StackName][] = [
+    ['Ingest', agentRoutes, 'ingest'],
+    ['Ingest', pushRoutes(pushHub), 'query'],
+    ['Admin', adminRoutes(), 'query'],
+    ['Query', [...healthRoutes('1'), ...queryRoutes()], 'query'],
+  ];
+  for (const [name, routes, stack] of owners) {
+    test(`every route that ${name} answers on the ${stack} API leads there`, () => {
+      assert.ok(routes.length > 0);
+      for (const { method, path } of routes) assert.equal(ownerOf(hub[stack], method, path), name, path);
+    });
+  }
+
+  test('the page sends every route of the query API on, and no file of its own', () => {
+    const patterns = API_PATHS.map(
+      (path) => new RegExp(`^${path.replaceAll('.', '\\.').replaceAll('*', '.*').replaceAll('?', '.')}$`),
+    );
+    const isApi = (path: string) => patterns.some((pattern) => pattern.test(path));
+    for (const [, routes, stack] of owners) {
+      if (stack === 'query') for (const { path } of routes) assert.ok(isApi(path), path);
+    }
+    for (const path of [
+      '/',
+      '/index.html',
+      '/config.json',
+      '/assets/index-B1x.js',
+      '/explore',
+      '/clusters',
+    ]) {
+      assert.ok(!isApi(path), path);
+    }
+    const { CacheBehaviors } = hub.query.one('AWS::CloudFront::Distribution').Properties.DistributionConfig;
+    assert.deepEqual(
+      CacheBehaviors.map(({ PathPattern }: { PathPattern: string }) => PathPattern),
+      API_PATHS,
+    );
+  });
+
+  test('stages log and throttle', () => {
+    for (const { Properties } of everywhere('AWS::ApiGatewayV2::Stage')) {
+      assert.ok(Properties.AccessLogSettings.DestinationArn);
+      assert.ok(Properties.DefaultRouteSettings.ThrottlingRateLimit > 0);
+    }
+  });
+});
+
+/** The function behind the route that API Gateway picks: an exact one, else the longest that fits. */
+function ownerOf(stack: Synthesized, method: string, path: string): string | undefined {
+  const concrete = path.replace(/:\w+/g, 'x');
+  const fits = stack.all('AWS::ApiGatewayV2::Route').filter(({ Properties }) => {
+    const [routeMethod, routePath] = Properties.RouteKey.split(' ');
+    const pattern = routePath
+      .replaceAll('.', '\\.')
+      .replace(/\{\w+\+\}/g, '.+')
+      .replace(/\{\w+\}/g, '[^/]+');
+    return routeMethod === method && new RegExp(`^${pattern}$`).test(concrete);
+  });
+  const [best] = fits.sort((a, b) => specificity(b) - specificity(a));
+  const target = nameOf(best?.Properties.Target);
+  const integration = stack
+    .all('AWS::ApiGatewayV2::Integration')
+    .find(({ id }) => target === `integrations/<${id}>`);
+  return /^<([A-Z][a-z]+)[0-9A-F]{8}>$/.exec(nameOf(integration?.Properties.IntegrationUri))?.[1];
+}
+
+function specificity({ Properties }: Resource): number {
+  const [, path] = Properties.RouteKey.split(' ');
+  return path.replace(/\{.*/, '').length + (path.includes('{') ? 0 : 1000);
+}
+
+describe('queues', () => {
+  test('every queue has dead letters, or takes them, for 14 days', () => {
+    const queues = everywhere('AWS::SQS::Queue');
+    const targets = queues
+      .map(({ Properties }) => Properties.RedrivePolicy?.deadLetterTargetArn)
+      .filter((arn) => arn !== undefined)
+      .map(nameOf);
+    assert.deepEqual(targets, ['dead-letters']);
+    for (const { id, Properties } of queues) {
+      const takesDead = nameOf({ Ref: id }) === 'dead-letters';
+      assert.equal(takesDead, Properties.RedrivePolicy === undefined, id);
+      if (takesDead) assert.equal(Properties.MessageRetentionPeriod, 14 * 24 * 3600);
+      else assert.ok(Properties.RedrivePolicy.maxReceiveCount >= 5);
+      assert.equal(Properties.SqsManagedSseEnabled, true);
+      assert.equal(Properties.MaximumMessageSize, 1024 * 1024);
+    }
+  });
+
+  test('batches stay hidden for six times as long as the processor may take', () => {
+    const [batches] = hub.data.all('AWS::SQS::Queue').filter(({ Properties }) => Properties.RedrivePolicy);
+    const processor = functionNamed(hub.ingest, 'Processor');
+    assert.ok(batches!.Properties.VisibilityTimeout >= 6 * processor.Properties.Timeout);
+  });
+
+  test('the processor gives back what it could not store, and no poller is throttled', () => {
+    const { Properties } = hub.ingest.one('AWS::Lambda::EventSourceMapping');
+    assert.deepEqual(Properties.FunctionResponseTypes, ['ReportBatchItemFailures']);
+    assert.ok(Properties.BatchSize >= 45);
+    const reserved = functionNamed(hub.ingest, 'Processor').Properties.ReservedConcurrentExecutions;
+    assert.equal(reserved, 20);
+    assert.ok(Properties.ScalingConfig.MaximumConcurrency <= reserved);
+  });
+
+  test('depth of dead letters and age of batches raise an alarm', () => {
+    const watched = hub.data
+      .all('AWS::CloudWatch::Alarm')
+      .map(
+        ({ Properties }) => `${Properties.MetricName} ${Properties.Dimensions?.[0].Value['Fn::GetAtt']?.[0]}`,
+      );
+    assert.ok(watched.some((text) => /^ApproximateNumberOfMessagesVisible BatchesDeadLetters/.test(text)));
+    assert.ok(watched.some((text) => /^ApproximateAgeOfOldestMessage BatchesE/.test(text)));
+  });
+});
+
+describe('what must not be lost or read', () => {
+  test('buckets are encrypted, closed to the public, and take nothing without TLS', () => {
+    const buckets = everywhere('AWS::S3::Bucket');
+    const policies = everywhere('AWS::S3::BucketPolicy');
+    for (const { id, Properties } of buckets) {
+      assert.ok(Properties.BucketEncryption, id);
+      assert.deepEqual(
+        new Set(Object.values(Properties.PublicAccessBlockConfiguration)),
+        new Set([true]),
+        id,
+      );
+      const policy = policies.find(({ Properties: { Bucket } }) => Bucket.Ref === id);
+      assert.ok(deniesWithoutTls(policy!), id);
+    }
+  });
+
+  test('queues and the topic take nothing without TLS', () => {
+    const policies = [...everywhere('AWS::SQS::QueuePolicy'), ...everywhere('AWS::SNS::TopicPolicy')];
+    assert.equal(policies.length, 3);
+    for (const policy of policies) assert.ok(deniesWithoutTls(policy), policy.id);
+  });
+
+  test('a block can only be put where none is', () => {
+    const statement = hub.data
+      .all('AWS::S3::BucketPolicy')
+      .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+      .find(({ Sid }) => Sid === 'BlocksAreNeverOverwritten');
+    assert.equal(statement.Effect, 'Deny');
+    assert.equal(statement.Action, 's3:PutObject');
+    assert.equal(nameOf(statement.Resource), 'bucket/blocks/*');
+    assert.deepEqual(statement.Condition, {
+      Null: { 's3:if-none-match': 'true' },
+      Bool: { 's3:ObjectCreationOperation': 'true' },
+    });
+  });
+
+  test('waiting batches outlive their messages, and unfinished uploads end', () => {
+    const { Rules } = bucketOfBlocks(hub).Properties.LifecycleConfiguration;
+    const ruleOf = (prefix: string) => Rules.find(({ Prefix }: { Prefix?: string }) => Prefix === prefix);
+    assert.ok(ruleOf('inbox/').ExpirationInDays > 7 + 14);
+    assert.equal(ruleOf('quarantine/').ExpirationInDays, 90);
+    assert.equal(ruleOf('blocks/'), undefined);
+    assert.ok(Rules.some((rule: object) => 'AbortIncompleteMultipartUpload' in rule));
+  });
+
+  test('the table is backed up, protected, billed by use, and forgets what has expired', () => {
+    const { Properties } = hub.data.one('AWS::DynamoDB::Table');
+    assert.deepEqual(Properties.KeySchema, [
+      { AttributeName: 'pk', KeyType: 'HASH' },
+      { AttributeName: 'sk', KeyType: 'RANGE' },
+    ]);
+    assert.equal(Properties.BillingMode, 'PAY_PER_REQUEST');
+    assert.equal(Properties.DeletionProtectionEnabled, true);
+    assert.equal(Properties.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled, true);
+    assert.deepEqual(Properties.TimeToLiveSpecification, { AttributeName: 'expires', Enabled: true });
+    assert.equal(Properties.GlobalSecondaryIndexes, undefined);
+  });
+
+  const STATEFUL = /^AWS::(S3::Bucket|DynamoDB::Table|SQS::Queue|Cognito::UserPool)$/;
+
+  test('what holds data stays when its stack goes, and the stack is not deleted by mistake', () => {
+    const stateful = Object.values(hub).flatMap(({ resources }) =>
+      resources.filter(({ Type }) => STATEFUL.test(Type)),
+    );
+    assert.ok(stateful.length >= 6);
+    for (const { id, DeletionPolicy, UpdateReplacePolicy } of stateful) {
+      assert.equal(DeletionPolicy, 'Retain', id);
+      assert.equal(UpdateReplacePolicy, 'Retain', id);
+    }
+    assert.equal(hubApp().stacks.data.terminationProtection, true);
+  });
+
+  test('unless the configuration says that it is only for trying out', () => {
+    const stateful = Object.values(small).flatMap(({ resources }) =>
+      resources.filter(({ Type }) => STATEFUL.test(Type)),
+    );
+    for (const { id, DeletionPolicy } of stateful) assert.equal(DeletionPolicy, 'Delete', id);
+    assert.equal(small.data.one('AWS::DynamoDB::Table').Properties.DeletionProtectionEnabled, false);
+  });
+
+  test('ids of what holds data never change: another id would be another, empty one', () => {
+    const ids = hub.data.resources.filter(({ Type }) => STATEFUL.test(Type)).map(({ id }) => id);
+    assert.deepEqual(ids.sort(), [
+      'BatchesDeadLetters189099B7',
+      'BatchesE11AE858',
+      'Blocks32B0A367',
+      'BlocksAccessLogs5D80DACB',
+      'TableCD117FA1',
+    ]);
+    assert.deepEqual(
+      hub.query.all('AWS::Cognito::UserPool').map(({ id }) => id),
+      ['SignIn1BF1EF28'],
+    );
+  });
+});
+
+function deniesWithoutTls({ Properties }: Resource): boolean {
+  return Properties.PolicyDocument.Statement.some(
+    ({ Effect, Condition }: { Effect: string; Condition?: { Bool?: Record<string, string> } }) =>
+      Effect === 'Deny' && Condition?.Bool?.['aws:SecureTransport'] === 'false',
+  );
+}
+
+function bucketOfBlocks({ data }: { data: Synthesized }): Resource {
+  return data.all('AWS::S3::Bucket').find(({ id }) => nameOf({ Ref: id }) === 'bucket')!;
+}
+
+function functionNamed(stack: Synthesized, name: string): Resource {
+  return stack.all('AWS::Lambda::Function').find(({ id }) => new RegExp(`^${name}[0-9A-F]{8}$`).test(id))!;
+}
+
+describe('functions', () => {
+  const own = [...hub.ingest.all('AWS::Lambda::Function'), ...hub.query.all('AWS::Lambda::Function')].filter(
+    ({ id }) => !id.startsWith('Custom'),
+  );
+
+  test('run Node.js 24 on arm64, each with a role and logs of its own that end some day', () => {
+    assert.equal(own.length, 5);
+    for (const { id, Properties } of own) {
+      assert.equal(Properties.Runtime, 'nodejs24.x', id);
+      assert.deepEqual(Properties.Architectures, ['arm64'], id);
+      assert.equal(Properties.LoggingConfig.LogFormat, 'JSON', id);
+      assert.equal(Properties.LoggingConfig.SystemLogLevel, 'WARN', id);
+      assert.equal(Properties.Handler, 'index.handler', id);
+    }
+    assert.equal(new Set(own.map(({ Properties }) => nameOf(Properties.Role))).size, 5);
+    for (const { id, Properties } of everywhere('AWS::Logs::LogGroup'))
+      assert.equal(Properties.RetentionInDays, 14, id);
+  });
+
+  test('end before API Gateway gives up on them', () => {
+    for (const name of ['Query', 'Admin']) assert.ok(functionNamed(hub.query, name).Properties.Timeout < 30);
+    assert.ok(functionNamed(hub.ingest, 'Ingest').Properties.Timeout < 30);
+    assert.ok(functionNamed(hub.query, 'Authorizer').Properties.Timeout < 10);
+  });
+
+  test('set executions aside only where the configuration says so', () => {
+    const reserved = own.map(({ Properties }) => Properties.ReservedConcurrentExecutions);
+    assert.deepEqual(reserved.filter((count) => count !== undefined).sort(), [20, 200, 50]);
+    for (const { Properties } of small.ingest.all('AWS::Lambda::Function'))
+      assert.equal(Properties.ReservedConcurrentExecutions, undefined);
+  });
+});
+
+describe('alarms', () => {
+  const alarms = everywhere('AWS::CloudWatch::Alarm');
+  const slugOf = ({ Properties }: Resource) => Properties.AlarmDescription.split(`${RUNBOOK}#`)[1];
+
+  test('each says where to read on, and tells the topic when it goes off and when all is well', () => {
+    for (const alarm of alarms) {
+      assert.ok(ALARM_SLUGS.includes(slugOf(alarm)), alarm.id);
+      assert.equal(alarm.Properties.AlarmActions.length, 1, alarm.id);
+      assert.deepEqual(alarm.Properties.OKActions, alarm.Properties.AlarmActions, alarm.id);
+    }
+  });
+
+  test('each kind is raised by something', () => {
+    assert.deepEqual([...new Set(alarms.map(slugOf))].sort(), [...ALARM_SLUGS].sort());
+  });
+
+  test('each kind has a heading in the runbook', () => {
+    const headings = [...readFileSync(join(ROOT, RUNBOOK), 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, text]) =>
+      text!.toLowerCase().replaceAll(' ', '-'),
+    );
+    assert.deepEqual(
+      ALARM_SLUGS.filter((slug) => !headings.includes(slug)),
+      [],
+    );
+  });
+
+  test('every function, API and queue has some', () => {
+    const count = (pattern: RegExp) => alarms.filter(({ id }) => pattern.test(id)).length;
+    for (const name of ['Ingest', 'Processor', 'Query', 'Admin', 'Authorizer'])
+      assert.equal(count(new RegExp(`^${name}(Errors|Throttles|Slow)[0-9A-F]{8}$`)), 3, name);
+    assert.equal(count(/^ApiServerErrors/), 2);
+  });
+
+  test('silence is an alarm once agents are expected', () => {
+    const isSilence = (alarm: Resource) => slugOf(alarm) === 'no-uploads';
+    assert.equal(alarms.find(isSilence)?.Properties.TreatMissingData, 'breaching');
+    assert.equal(small.ingest.all('AWS::CloudWatch::Alarm').some(isSilence), false);
+  });
+
+  test('the budget tells the same people', () => {
+    const { Budget, NotificationsWithSubscribers } = hub.ops.one('AWS::Budgets::Budget').Properties;
+    assert.equal(Budget.BudgetLimit.Amount, 250);
+    for (const { Subscribers } of NotificationsWithSubscribers)
+      assert.equal(Subscribers[0].Address, 'operators@example.com');
+    assert.equal(hub.data.one('AWS::SNS::Subscription').Properties.Endpoint, 'operators@example.com');
+    assert.deepEqual(small.ops.all('AWS::Budgets::Budget'), []);
+  });
+});
+
+describe('sign-in and page', () => {
+  test('people are added by administrators, with a second factor', () => {
+    const { Properties } = hub.query.one('AWS::Cognito::UserPool');
+    assert.equal(Properties.AdminCreateUserConfig.AllowAdminCreateUserOnly, true);
+    assert.equal(Properties.MfaConfiguration, 'ON');
+    const client = hub.query.one('AWS::Cognito::UserPoolClient').Properties;
+    assert.equal(client.GenerateSecret, false);
+    assert.deepEqual(client.AllowedOAuthFlows, ['code']);
+    assert.match(nameOf(client.CallbackURLs[0]), /^https:\/\/<Web\w+>\/$/);
+    assert.equal(hub.query.one('AWS::Cognito::UserPoolGroup').Properties.GroupName, 'cinderblock-admins');
+  });
+
+  test('another issuer makes no user pool, and the authorizer asks that one', () => {
+    assert.deepEqual(small.query.all('AWS::Cognito::UserPool'), []);
+    const { Variables } = functionNamed(small.query, 'Authorizer').Properties.Environment;
+    assert.equal(Variables.CINDERBLOCK_OIDC_ISSUER, 'https://id.example.com/realm');
+    assert.equal(Variables.CINDERBLOCK_OIDC_GROUPS_CLAIM, 'groups');
+  });
+
+  test('the page may call its own origin and who signs people in, and runs nothing but its own files', () => {
+    const { SecurityHeadersConfig: headers } = hub.query.one('AWS::CloudFront::ResponseHeadersPolicy')
+      .Properties.ResponseHeadersPolicyConfig;
+    const policy = nameOf(headers.ContentSecurityPolicy.ContentSecurityPolicy);
+    assert.match(
+      policy,
+      /^default-src 'self'; connect-src 'self' https:\/\/cognito-idp\.eu-central-1\.amazonaws\.com https:\/\/<SignInDomain\w+>\.auth\./,
+    );
+    assert.match(policy, /object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'$/);
+    assert.doesNotMatch(policy, /unsafe|\*/);
+    assert.equal(headers.FrameOptions.FrameOption, 'DENY');
+    assert.ok(headers.StrictTransportSecurity.AccessControlMaxAgeSec >= 31_536_000);
+    assert.ok(headers.ContentTypeOptions && headers.ReferrerPolicy);
+  });
+
+  test('no page, no CloudFront, nothing uploaded', () => {
+    assert.deepEqual(
+      small.query.resources.filter(({ Type }) => /CloudFront|^Custom|S3/.test(Type)),
+      [],
+    );
+  });
+});
+
+test('stacks hold one another by nothing that cannot be replaced', () => {
+  const text = JSON.stringify(Object.values(hub).map(({ json }) => json));
+  assert.doesNotMatch(text, /Fn::ImportValue|"Export"/);
+});
+
+test('the checks of every synthesis find nothing in a hub', () => {
+  assert.deepEqual(brokenRulesOf(hubApp().app), []);
+});
+
+test('the checks find wildcards, but for those that are acknowledged by their end', () => {
+  const app = newApp();
+  const stack = new Stack(app, 'Careless');
+  const role = new Role(stack, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+  role.addToPolicy(new PolicyStatement({ actions: ['s3:GetObject'], resources: ['arn:aws:s3:::b/inbox/*'] }));
+  role.addToPolicy(new PolicyStatement({ actions: ['s3:Get*'], resources: ['arn:aws:s3:::b/blocks/*'] }));
+  acknowledgeWildcard(role, '/inbox/*', 'test');
+  new Queue(stack, 'Queue');
+  const rules = brokenRulesOf(app);
+  assert.ok(rules.includes('AwsSolutions-IAM5[Action::s3:Get*]'), String(rules));
+  assert.ok(rules.includes('AwsSolutions-IAM5[Resource::arn:aws:s3:::b/blocks/*]'), String(rules));
+  assert.ok(rules.includes('AwsSolutions-SQS4'), String(rules));
+  assert.ok(!rules.includes('AwsSolutions-IAM5[Resource::arn:aws:s3:::b/inbox/*]'), String(rules));
+});
+
+/** Asset hashes change with what is built. */
+function normalized({ json }: Synthesized): string {
+  const text = JSON.stringify(json, undefined, 1);
+  return `${text.replace(/[0-9a-f]{64}/g, '<hash>')}\n`;
+}
+
+describe('templates are as they were; CINDERBLOCK_UPDATE=1 takes them as they are', () => {
+  const folder = join(import.meta.dirname, 'fixtures');
+  for (const [name, stack] of Object.entries(hub)) {
+    test(name, () => {
+      const file = join(folder, `${name}.template.json`);
+      if (process.env.CINDERBLOCK_UPDATE === '1' || !existsSync(file)) {
+        assert.equal(process.env.CINDERBLOCK_UPDATE, '1', `${file} is missing`);
+        mkdirSync(folder, { recursive: true });
+        writeFileSync(file, normalized(stack));
+      }
+      assert.equal(normalized(stack), readFileSync(file, 'utf8'));
+    });
+  }
+});

@@ -1,0 +1,369 @@
+// What each role may do, held against what the code asks of AWS: the adapters run on clients that note every command,
+// and the policies of the templates have to allow each of them. Then what roles must not be able to do.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { toItem } from '../../storage/aws/attribute-values.ts';
+import { toContent } from '../../storage/aws/batch-messages.ts';
+import { entryOf } from '../../storage/aws/block-items.ts';
+import { entryKey } from '../../storage/aws/block-spans.ts';
+import { dynamodbBlockCatalog } from '../../storage/aws/dynamodb-block-catalog.ts';
+import { dynamodbRegistry } from '../../storage/aws/dynamodb-registry.ts';
+import { dynamoTable } from '../../storage/aws/dynamodb-table.ts';
+import {
+  agentKey,
+  apiTokenKey,
+  blockKey as blockItemKey,
+  clusterKey,
+  credentialKey,
+  leaseKey,
+} from '../../storage/aws/names.ts';
+import { s3ObjectStore } from '../../storage/aws/s3-object-store.ts';
+import { sqsBatchQueue } from '../../storage/aws/sqs-batch-queue.ts';
+import { blockKey, inboxKey, quarantineKeys } from '../../storage/names.ts';
+import { aMessage } from '../contracts/batch-queue.contract.ts';
+import { aBlockRow } from '../contracts/block-catalog.contract.ts';
+import { awsError, type Command, scriptedClient } from '../storage/aws/command-clients.ts';
+import { allows, nameOf, type Request, requestsOf, statementsOf } from './role-policies.ts';
+import { type StackName, synthesizedHub } from './synthesized.ts';
+
+const hub = synthesizedHub();
+
+const BLOCK = blockKey('default', 0, '01J');
+const INBOX = inboxKey('default', 'prod-eu-1', 'b1');
+const QUARANTINED = quarantineKeys({ tenant: 'default', cluster: 'prod-eu-1', name: 'b1=1=2' }).batch;
+const HOUR = 3_600_000;
+const BYTES = Uint8Array.of(1);
+
+const ROW = aBlockRow({ blockId: '01J', minTime: HOUR, maxTime: HOUR + 60_000 });
+const CLUSTER = { cluster: 'prod-eu-1', displayName: 'p', status: 'active' as const, createdAt: 1 };
+const TOKEN = { tokenHash: 'h', name: 'grafana', scopes: ['query'], createdAt: 1 };
+const RECORD = {
+  ...{ cluster: 'prod-eu-1', node: 'n', bootId: 'b', sequence: 0 },
+  ...{ samplesTaken: 1, samplesLost: 0, samplesDropped: 0, samplesKept: 1 },
+  ...{ firstWindow: HOUR, lastWindow: HOUR, receivedAt: HOUR },
+};
+const HEARTBEAT = {
+  ...{ cluster: 'prod-eu-1', node: 'n', bootId: 'b', version: '1', engine: 'perf' },
+  ...{ at: 1, clockSkewMs: 0, counters: {} },
+};
+
+/** The ports on clients that note what they are asked. */
+function notingPorts() {
+  const client = scriptedClient(answer);
+  const table = dynamoTable(client, 'table');
+  const clock = () => HOUR;
+  return {
+    commands: client.commands,
+    objects: s3ObjectStore(client, 'bucket'),
+    registry: dynamodbRegistry(table, clock),
+    catalog: dynamodbBlockCatalog(table, clock),
+    queue: sqsBatchQueue(client, { queueUrl: 'queue', deadLetterUrl: 'dead-letters', waitSeconds: 0 }),
+  };
+}
+
+type Ports = ReturnType<typeof notingPorts>;
+
+/** Enough for every call to go its whole way; answers to puts get lost, so that they look whose object is there. */
+function answer({ name, input }: Command): unknown {
+  if (name === 'PutObject') {
+    return awsError('PreconditionFailed', 412, 'taken', { $metadata: { httpStatusCode: 412, attempts: 2 } });
+  }
+  if (name === 'GetObject') return { Body: { transformToByteArray: async () => BYTES }, ContentLength: 1 };
+  if (name === 'GetItem' && input.Key.pk.S === 'clusters') {
+    return {
+      Item: toItem({ pk: 'clusters', sk: 'prod-eu-1', displayName: 'p', status: 'active', createdAt: 1 }),
+    };
+  }
+  if (name === 'Query') return { Items: itemsOf(input.ExpressionAttributeValues[':pk'].S) };
+  if (name === 'BatchGetItem') return { Responses: { table: [] } };
+  if (name === 'ReceiveMessage') return { Messages: [letter()] };
+  if (name === 'GetQueueAttributes') return { Attributes: { QueueArn: 'dead-letters' } };
+  return {};
+}
+
+function itemsOf(pk: string) {
+  const fields: Record<string, object> = {
+    'agent-clusters': { sk: 'prod-eu-1' },
+    'api-tokens': { sk: '1#h', tokenHash: 'h' },
+    'credentials#prod-eu-1': { sk: '1#k', accessKeyId: 'k' },
+    'ledger-hours': { sk: '0000000000000001' },
+  };
+  if (fields[pk]) return [toItem({ pk, ...fields[pk] })];
+  const { digest, fields: entry } = entryOf(ROW);
+  const key = entryKey(ROW, digest);
+  return key.pk === pk ? [toItem({ ...key, ...entry })] : [];
+}
+
+function letter() {
+  const { body, attributes } = toContent(aMessage('b'));
+  return { MessageId: 'm', ReceiptHandle: 'r', Body: body, MessageAttributes: attributes, Attributes: {} };
+}
+
+interface RoleCase {
+  stack: StackName;
+  /** Id of the function's construct. */
+  name: string;
+  /** Everything the function asks of its ports. */
+  uses: (ports: Ports) => Promise<unknown>[];
+  /** What somebody who took the function over must not be able to do. */
+  mayNot: Request[];
+}
+
+const item = (action: string, { pk }: { pk: string }): Request => ({
+  action: `dynamodb:${action}`,
+  resource: 'table',
+  partitions: [pk],
+});
+const object = (action: string, key: string): Request => ({
+  action: `s3:${action}`,
+  resource: `bucket/${key}`,
+});
+
+const ROLES: RoleCase[] = [
+  {
+    stack: 'ingest',
+    name: 'Ingest',
+    uses: ({ objects, registry, queue }) => [
+      registry.getCluster('prod-eu-1'),
+      registry.recordBatch(RECORD),
+      registry.recordHeartbeat(HEARTBEAT),
+      objects.put(INBOX, BYTES),
+      queue.send(aMessage('b')),
+    ],
+    mayNot: [
+      item('PutItem', clusterKey('prod-eu-1')),
+      item('UpdateItem', clusterKey('prod-eu-1')),
+      item('GetItem', apiTokenKey('h')),
+      item('GetItem', blockItemKey('01J')),
+      item('DeleteItem', agentKey('prod-eu-1', 'n')),
+      object('GetObject', BLOCK),
+      object('PutObject', BLOCK),
+      object('DeleteObject', INBOX),
+      { action: 'sqs:ReceiveMessage', resource: 'queue' },
+      { action: 'sqs:SendMessage', resource: 'dead-letters' },
+    ],
+  },
+  {
+    stack: 'ingest',
+    name: 'Processor',
+    uses: ({ objects, catalog, queue }) => [
+      objects.get(INBOX),
+      objects.delete(INBOX),
+      objects.put(BLOCK, BYTES),
+      objects.put(QUARANTINED, BYTES),
+      catalog.publish(ROW),
+      // Lambda itself receives and deletes, in the name of the function's role.
+      queue.receive({ max: 1, visibilityMs: 1000 }).then(() => queue.acknowledge(['r'])),
+    ],
+    mayNot: [
+      item('PutItem', clusterKey('prod-eu-1')),
+      item('GetItem', apiTokenKey('h')),
+      item('PutItem', leaseKey('compaction')),
+      item('DeleteItem', blockItemKey('01J')),
+      object('DeleteObject', BLOCK),
+      object('DeleteObject', QUARANTINED),
+      { action: 'sqs:SendMessage', resource: 'queue' },
+    ],
+  },
+  {
+    stack: 'query',
+    name: 'Query',
+    uses: ({ objects, catalog, registry, queue }) => [
+      objects.getRange(BLOCK, 0, 1),
+      catalog.find({ tenant: ROW.tenant, from: HOUR, until: 2 * HOUR }),
+      catalog.find({ tenant: ROW.tenant, from: 0, until: 10_000 * HOUR }),
+      registry.listClusters(),
+      registry.listAgents(),
+      registry.listBatchSequences({ from: HOUR, until: 2 * HOUR }),
+      queue.depth(),
+    ],
+    mayNot: [
+      item('GetItem', apiTokenKey('h')),
+      item('GetItem', credentialKey('k')),
+      item('PutItem', blockItemKey('01J')),
+      item('UpdateItem', clusterKey('prod-eu-1')),
+      object('PutObject', BLOCK),
+      object('DeleteObject', BLOCK),
+      object('GetObject', INBOX),
+      { action: 'sqs:ReceiveMessage', resource: 'queue' },
+      { action: 'sqs:ReceiveMessage', resource: 'dead-letters' },
+    ],
+  },
+  {
+    stack: 'query',
+    name: 'Admin',
+    uses: ({ objects, registry, queue }) => [
+      registry.createCluster(CLUSTER),
+      registry.getCluster('prod-eu-1'),
+      registry.replaceCluster(CLUSTER, 'active'),
+      registry.setClusterStatus('prod-eu-1', 'removed').catch(() => {}),
+      registry.listClusters(),
+      registry.listAgents('prod-eu-1'),
+      registry.listCredentials('prod-eu-1'),
+      registry.revokeCredential('k', 1),
+      registry.addApiToken(TOKEN),
+      registry.listApiTokens(),
+      registry.revokeApiToken('h', 1),
+      objects.list('quarantine/default/', { limit: 10 }),
+      objects.get(QUARANTINED),
+      objects.delete(QUARANTINED),
+      objects.put(INBOX, BYTES),
+      objects.delete(INBOX),
+      queue.send(aMessage('b')),
+      queue.depth(),
+      queue.deadLetters(1),
+      queue.redrive(['m']),
+      queue.redrive('all'),
+      queue.discard(['m']),
+    ],
+    mayNot: [
+      item('GetItem', blockItemKey('01J')),
+      item('PutItem', blockItemKey('01J')),
+      item('DeleteItem', clusterKey('prod-eu-1')),
+      object('GetObject', BLOCK),
+      object('DeleteObject', BLOCK),
+      { action: 'sqs:ReceiveMessage', resource: 'queue' },
+    ],
+  },
+  {
+    stack: 'query',
+    name: 'Authorizer',
+    uses: ({ registry }) => [registry.findApiToken('h')],
+    mayNot: [
+      item('PutItem', apiTokenKey('h')),
+      item('Query', { pk: 'api-tokens' }),
+      item('GetItem', clusterKey('prod-eu-1')),
+      item('GetItem', credentialKey('k')),
+      object('GetObject', BLOCK),
+      { action: 'sqs:SendMessage', resource: 'queue' },
+    ],
+  },
+];
+
+for (const { stack, name, uses, mayNot } of ROLES) {
+  describe(`the role of ${name}`, () => {
+    const statements = statementsOf(hub[stack], name);
+
+    test('may do what its ports ask of AWS', async () => {
+      const ports = notingPorts();
+      await Promise.all(uses(ports));
+      const requests = ports.commands.flatMap(requestsOf);
+      assert.ok(requests.length >= uses(notingPorts()).length);
+      assert.deepEqual(
+        requests.filter((request) => !allows(statements, request)),
+        [],
+      );
+    });
+
+    test('may not do what others are for', () => {
+      assert.deepEqual(
+        mayNot.filter((request) => allows(statements, request)),
+        [],
+      );
+    });
+
+    test('may do no action that nothing asks for', async () => {
+      const ports = notingPorts();
+      await Promise.all(uses(ports));
+      const asked = new Set(ports.commands.flatMap(requestsOf).map(({ action }) => action));
+      const granted = statements
+        .flatMap(({ Action }) => Action)
+        .filter((action) => !action.startsWith('logs:'));
+      assert.deepEqual(
+        [...new Set(granted)].filter((action) => !asked.has(action) && !BESIDES[name]?.includes(action)),
+        [],
+      );
+    });
+  });
+}
+
+/** What is asked in a role's name by others than our code. */
+const BESIDES: Record<string, string[]> = {
+  // Event source mapping; 404 and not 403 for what is not there.
+  Processor: ['sqs:GetQueueAttributes', 'sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 's3:ListBucket'],
+  Query: ['s3:ListBucket'],
+};
+
+test('no policy names an action by a wildcard, and no resource but objects below a prefix', () => {
+  for (const [name, stack] of Object.entries(hub)) {
+    for (const { id, Properties } of [
+      ...stack.all('AWS::IAM::Policy'),
+      ...stack.all('AWS::IAM::ManagedPolicy'),
+    ]) {
+      for (const { Action, Resource } of Properties.PolicyDocument.Statement) {
+        for (const action of [Action].flat()) assert.doesNotMatch(action, /\*/, `${name} ${id}`);
+        for (const resource of [Resource].flat().map(nameOf)) {
+          const isFine = !resource.includes('*') || WILDCARDS.some((pattern) => pattern.test(resource));
+          assert.ok(isFine, `${name} ${id}: ${resource}`);
+        }
+      }
+    }
+  }
+});
+
+const WILDCARDS = [
+  /^bucket\/(blocks|inbox|quarantine)\/\*$/,
+  // The boundary of all cluster roles.
+  /\/\$default\/POST\/v1\/clusters\/\*\/(batches|heartbeat)$/,
+  // What uploads the page: from the CDK's bucket to the page's.
+  /^arn:aws:s3:::cdk-hnb659fds-assets-111111111111-eu-central-1\/\*$/,
+  /^<WebPage\w+>\/\*$/,
+];
+
+test('no role has a managed policy of AWS', () => {
+  for (const stack of Object.values(hub)) {
+    for (const { id, Properties } of stack.all('AWS::IAM::Role')) {
+      assert.equal(Properties.ManagedPolicyArns, undefined, id);
+    }
+  }
+});
+
+describe('the role of a cluster', () => {
+  const roleOf = (cluster: string) =>
+    hub.clusterAccess
+      .all('AWS::IAM::Role')
+      .find(({ Properties }) => Properties.RoleName === `cinderblock-prod-cluster-${cluster}`)!;
+
+  test('may send to its own two paths and do nothing else', () => {
+    const { Policies, PermissionsBoundary } = roleOf('prod-eu-1').Properties;
+    assert.equal(Policies.length, 1);
+    const [statement, another] = Policies[0].PolicyDocument.Statement;
+    assert.equal(another, undefined);
+    assert.deepEqual(statement.Action, ['execute-api:Invoke']);
+    assert.deepEqual(statement.Resource.map(nameOf), [
+      'arn:aws:execute-api:eu-central-1:111111111111:<ApiF70053CD>/$default/POST/v1/clusters/prod-eu-1/batches',
+      'arn:aws:execute-api:eu-central-1:111111111111:<ApiF70053CD>/$default/POST/v1/clusters/prod-eu-1/heartbeat',
+    ]);
+    assert.equal(PermissionsBoundary.Ref, hub.clusterAccess.one('AWS::IAM::ManagedPolicy').id);
+  });
+
+  test('is assumed by one role, of one organization, that shows an external id of the hub', () => {
+    const { Statement } = roleOf('prod-eu-1').Properties.AssumeRolePolicyDocument;
+    assert.deepEqual(Statement, [
+      {
+        Effect: 'Allow',
+        Principal: { AWS: 'arn:aws:iam::222222222222:root' },
+        Action: ['sts:AssumeRole', 'sts:TagSession'],
+        Condition: {
+          ArnEquals: { 'aws:PrincipalArn': 'arn:aws:iam::222222222222:role/cinderblock-agent-prod-eu-1' },
+          StringEquals: {
+            'sts:ExternalId': ['new-external-id', 'old-external-id'],
+            'aws:PrincipalOrgID': 'o-a1b2c3d4e5',
+          },
+        },
+      },
+    ]);
+  });
+
+  test('or by who holds a certificate of one trust anchor and name', () => {
+    const { Statement } = roleOf('cellar').Properties.AssumeRolePolicyDocument;
+    assert.equal(Statement.length, 1);
+    assert.deepEqual(Statement[0].Principal, { Service: 'rolesanywhere.amazonaws.com' });
+    assert.deepEqual(Statement[0].Condition, {
+      ArnEquals: { 'aws:SourceArn': 'arn:aws:rolesanywhere:eu-central-1:111111111111:trust-anchor/0f1e2d3c' },
+      StringEquals: { 'aws:PrincipalTag/x509Subject/CN': 'cellar-agents' },
+    });
+    const { RoleArns } = hub.clusterAccess.one('AWS::RolesAnywhere::Profile').Properties;
+    assert.deepEqual(RoleArns, [{ 'Fn::GetAtt': [roleOf('cellar').id, 'Arn'] }]);
+  });
+});

@@ -9,6 +9,9 @@ import { outerSpan, split, splitError } from '../state/profile-model.ts';
 import { filterText, selectorOf } from '../state/selector.ts';
 import { partName, SPLIT_MOST, type SplitPart } from '../state/split.ts';
 
+/** Has a picker of its own. */
+const SERVICE = 'service_name';
+
 const NONE: ComboboxOption = { value: '', label: 'nothing' };
 
 /** Chooses the label that the timeline is split by. */
@@ -89,7 +92,11 @@ function LegendEntry({ label, name, part, whole, at }: LegendEntryProps) {
       type="button"
       class="split-entry split-button"
       title={`Show only ${filterText(filter)}`}
-      onClick={() => navigate({ filters: [...view.peek().filters, filter], split: '' })}
+      onClick={() => {
+        const { filters } = view.peek();
+        const only = label === SERVICE ? { service: value } : { filters: [...filters, filter] };
+        navigate({ ...only, split: '' });
+      }}
     >
       {content}
     </button>

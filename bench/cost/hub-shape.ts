@@ -8,7 +8,7 @@ export const HUB_SHAPE: HubShape = {
   processorBatches: 100,
   processorWindowSeconds: 10,
   messageGroups: false,
-  alarmMetrics: 43,
+  alarmMetrics: 42,
   customMetrics: 20,
   accessLogBytes: 330,
   metricsLineBytes: 700,

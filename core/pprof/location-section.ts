@@ -1,3 +1,4 @@
+import { MalformedInputError } from '../errors.ts';
 import { FrameColumn, FrameFlag, type SymbolTable } from '../profile/symbol-table.ts';
 import { ProtoReader } from '../wire/proto-reader.ts';
 import { afterVarint, shortVarint } from '../wire/short-varint.ts';
@@ -94,10 +95,10 @@ export class LocationSection {
     return sum + this.ids.byteLength;
   }
 
-  /** The location whose id `reader` has read: its frame + 1, or -1 − r when it is the run r of several. */
-  frameOfId(reader: ProtoReader): number {
-    const { low, high } = reader;
-    const location = this.#find(this.ids, reader, 'location');
+  /** The location with this id, which was read before byte `at`: its frame + 1, or -1 − r when it is the run r of several. */
+  frameOfId(low: number, high: number, at: number): number {
+    const location = this.ids.find(low, high);
+    if (location < 0) throw missing('location', low, high, at);
     let frame = this.#frameOf[location]!;
     if (frame === 0) {
       if (!this.#readUsual(location)) this.#read(location);
@@ -111,7 +112,7 @@ export class LocationSection {
 
   #find(table: IdTable, reader: ProtoReader, what: string): number {
     const position = table.find(reader.low, reader.high);
-    if (position < 0) reader.fail(`${what} id ${BigInt.asUintN(64, reader.signed())} is not there`);
+    if (position < 0) throw missing(what, reader.low, reader.high, reader.at);
     return position;
   }
 
@@ -295,4 +296,9 @@ export class LocationSection {
       this.runFrames = next;
     }
   }
+}
+
+function missing(what: string, low: number, high: number, at: number): MalformedInputError {
+  const id = (BigInt(high) << 32n) | BigInt(low);
+  return new MalformedInputError(PPROF, `${what} id ${id} is not there`, at);
 }

@@ -9,7 +9,8 @@ const LIST_MAX = 8;
  * Every frame of every sample of every profile passes through `child`, so it is built for what stacks look like: most
  * nodes have one child, below a new node everything is new, and one sample often follows the path of the one before.
  * Each node knows the child that was asked for last; the others follow it in a short list, and only the few nodes with
- * many children have these in one hash table.
+ * many children have these in one hash table. Replicas of one program, and profiles of one process, list most of their
+ * stacks in the same order, so a whole path is first held against the stack that came next the last time.
  */
 export class StackTable {
   parents: Uint32Array;
@@ -25,6 +26,9 @@ export class StackTable {
   #slots = new Uint32Array(0);
   #mask = -1;
   #hashed = 0;
+  /** The stack that was asked for last as a path, and per stack the one that came after it the last time, or 0. */
+  #last = 0;
+  #followers: Uint32Array;
 
   constructor(capacity = 1024) {
     this.parents = new Uint32Array(capacity);
@@ -32,6 +36,7 @@ export class StackTable {
     this.#lastChild = new Uint32Array(capacity);
     this.#sibling = new Uint32Array(capacity);
     this.#isHashed = new Uint8Array(capacity);
+    this.#followers = new Uint32Array(capacity);
   }
 
   get count(): number {
@@ -46,10 +51,29 @@ export class StackTable {
   }
 
   /**
-   * The stack of path[0..length), root first. The same as `child` for each, but with the columns at hand: known stacks
-   * are followed in one loop, and from the first new node on the rest is appended in another.
+   * The stack of path[0..length), root first. The same as `child` for each, but with the columns at hand.
    */
   addPath(path: Int32Array, length: number): number {
+    const guess = this.#followers[this.#last]!;
+    if (this.#isPath(guess, path, length)) return (this.#last = guess);
+    const node = this.#walk(path, length);
+    this.#followers[this.#last] = node;
+    return (this.#last = node);
+  }
+
+  /** Goes up from the leaf, where a wrong guess mostly differs. */
+  #isPath(stack: number, path: Int32Array, length: number): boolean {
+    const { parents, frames } = this;
+    let node = stack;
+    for (let i = length - 1; i >= 0; i--) {
+      if (node === 0 || (frames[node]! | 0) !== path[i]) return false;
+      node = parents[node]! | 0;
+    }
+    return node === 0;
+  }
+
+  /** Known stacks are followed in one loop, and from the first new node on the rest is appended in another. */
+  #walk(path: Int32Array, length: number): number {
     let node = 0;
     let at = 0;
     while (at < length) {
@@ -168,6 +192,7 @@ export class StackTable {
     this.frames = grown(this.frames, size);
     this.#lastChild = grown(this.#lastChild, size);
     this.#sibling = grown(this.#sibling, size);
+    this.#followers = grown(this.#followers, size);
     const isHashed = new Uint8Array(size);
     isHashed.set(this.#isHashed);
     this.#isHashed = isHashed;

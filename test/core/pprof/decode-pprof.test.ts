@@ -371,6 +371,17 @@ test('deep stacks keep their root side and say that they were cut', () => {
   assert.equal(stackOf([9, 8, 7, 6, 5, 4, 3, 2, 1]), 'f1;f2;f3;[truncated]!kind6');
 });
 
+test('stacks of more ids than are kept end as their roots say, packed or one by one', () => {
+  const locations = Array.from({ length: 40_000 }, (_, i) => (i % 9) + 1);
+  for (const isUnpacked of [false, true]) {
+    const content = contentOfText({ ...plainSymbols(9), isUnpacked, samples: [{ locations, values: [1] }] });
+    const frames = Object.keys(content[TYPE]!)[0]!.split(';');
+    assert.equal(frames.length, DEFAULT_PPROF_LIMITS.stackDepthMax);
+    assert.deepEqual(frames.slice(0, 3), ['f4', 'f3', 'f2']);
+    assert.equal(frames.at(-1), '[truncated]!kind6');
+  }
+});
+
 test('long names keep their tail, cut between characters', () => {
   const limits = { ...DEFAULT_PPROF_LIMITS, stringBytesMax: 8 };
   const text: PprofText = {

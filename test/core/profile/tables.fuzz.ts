@@ -89,7 +89,7 @@ test('stacks, frame by frame and a path at a time', () => {
       (paths, byPath) => {
         const table = new StackTable(4);
         const model = new Map([['', 0]]);
-        for (const path of paths) {
+        for (const path of [...paths, ...paths]) {
           for (let depth = 1; depth <= path.length; depth++) {
             const key = path.slice(0, depth).join();
             if (!model.has(key)) model.set(key, model.size);

@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MalformedInputError } from '../../../core/errors.ts';
 import { ProtoReader } from '../../../core/wire/proto-reader.ts';
-import { afterVarint, shortVarint } from '../../../core/wire/short-varint.ts';
+import {
+  afterVarint,
+  readShortVarints,
+  SHORT_VARINT_MAX,
+  shortVarint,
+} from '../../../core/wire/short-varint.ts';
 import { bytesOf, fixed64, len, num, varint } from './proto-bytes.ts';
 
 const readerOf = (...parts: number[][]) => new ProtoReader(bytesOf(...parts), 'test');
@@ -96,4 +101,18 @@ test('short varints give value and length, and leave longer ones to others', () 
   assert.equal(shortVarint(bytesOf(varint(2 ** 21)), 0), 0);
   assert.equal(shortVarint(bytesOf([0x80]), 0), 0);
   assert.equal(shortVarint(bytesOf([]), 0), 0);
+});
+
+test('short varints in bulk, and none when one is long or cut off', () => {
+  const values = [0, 1, 127, 128, 16_383, 16_384, 2 ** 21 - 1, 2 ** 21, SHORT_VARINT_MAX, 5];
+  const bytes = bytesOf([...values.flatMap((value) => [...varint(value)]), 0x80]);
+  const into = new Int32Array(bytes.length + 3);
+  assert.equal(readShortVarints(bytes, 0, bytes.length - 1, into, 3), 3 + values.length);
+  assert.deepEqual([...into.subarray(3, 3 + values.length)], values);
+  assert.equal(readShortVarints(bytes, 0, bytes.length, into, 0), -1);
+  assert.equal(readShortVarints(bytes, 0, 0, into, 3), 3);
+  for (const long of [SHORT_VARINT_MAX + 1, 2 ** 35 - 1, 2 ** 35, 2 ** 63]) {
+    const mixed = bytesOf([...varint(1), ...varint(BigInt(long)), ...varint(1)]);
+    assert.equal(readShortVarints(mixed, 0, mixed.length, into, 0), -1);
+  }
 });

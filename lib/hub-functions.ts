@@ -16,9 +16,9 @@ import { TABLE_READS } from './hub-table.ts';
 /** What a batch leaves in the table on its way in: that it came, and what its agent says of itself. */
 const INGEST_PARTITIONS = ['agents#*', 'agent-clusters', 'ledger#*', 'ledger-hours'];
 
-/** What an administrator sees, and what of it changes. */
+/** What an administrator changes, and what else is seen: agents, and what of their batches is missing. */
 const ADMIN_PARTITIONS = ['clusters', 'credential#*', 'credentials#*', 'api-token#*', 'api-tokens'];
-const AGENT_PARTITIONS = ['agents#*', 'agent-clusters'];
+const SEEN_PARTITIONS = ['agents#*', 'agent-clusters', 'ledger#*', 'ledger-hours'];
 
 /** What answers are made of; no token, no key. */
 const QUERY_PARTITIONS = [
@@ -157,7 +157,7 @@ export class AdminFunction extends HubFunction {
     blocks.allow(this.role, QUARANTINE, 's3:GetObject', 's3:PutObject', 's3:DeleteObject');
     blocks.allow(this.role, INBOX, 's3:GetObject', 's3:PutObject', 's3:DeleteObject');
     blocks.allowList(this.role);
-    table.allow(this.role, TABLE_READS, [...ADMIN_PARTITIONS, ...AGENT_PARTITIONS]);
+    table.allow(this.role, TABLE_READS, [...ADMIN_PARTITIONS, ...SEEN_PARTITIONS]);
     table.allow(this.role, ['dynamodb:PutItem', 'dynamodb:UpdateItem'], ADMIN_PARTITIONS);
     queue.allow(this.role, 'sqs:SendMessage', 'sqs:GetQueueAttributes');
     queue.allowOnDeadLetters(

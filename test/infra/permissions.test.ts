@@ -199,6 +199,7 @@ const ROLES: RoleCase[] = [
       registry.setClusterStatus('prod-eu-1', 'removed').catch(() => {}),
       registry.listClusters(),
       registry.listAgents('prod-eu-1'),
+      registry.listBatchSequences({ cluster: 'prod-eu-1', from: HOUR, until: 2 * HOUR }),
       registry.listCredentials('prod-eu-1'),
       registry.revokeCredential('k', 1),
       registry.addApiToken(TOKEN),

@@ -1,9 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import { openBrowser, waitForGraph } from './browser.ts';
 import { startFakeApi } from './fake-api.ts';
+import { loadedFiles } from './first-view.ts';
 
 // Prints how fast the page is, over made-up trees, without a GPU:
 //   settled  from the tree's bytes in the page to the last paint or long task that they cause
@@ -12,7 +10,6 @@ import { startFakeApi } from './fake-api.ts';
 //   first view  gzip size of everything that the first view loads
 // node test/web/measure.ts [nodes …]
 
-const DIST = new URL('../../web/dist/', import.meta.url).pathname;
 const RUNS = 5;
 
 interface Timing {
@@ -85,12 +82,14 @@ function median(values: number[]): number {
 }
 
 async function firstViewBytes(): Promise<number> {
-  const html = await readFile(join(DIST, 'index.html'));
-  let bytes = gzipSync(html).length;
-  for (const name of await readdir(join(DIST, 'assets'))) {
-    if (/\.(js|css)$/.test(name)) bytes += gzipSync(await readFile(join(DIST, 'assets', name))).length;
+  const fake = await startFakeApi({ nodes: 1000 });
+  const browser = await openBrowser();
+  try {
+    return (await loadedFiles(browser.page, `${fake.url}?service=payments`)).bytes;
+  } finally {
+    await browser.close();
+    await fake.close();
   }
-  return bytes;
 }
 
 async function measure(nodes: number, motion: 'reduce' | 'no-preference') {

@@ -5,6 +5,7 @@ import AxeBuilder from '@axe-core/playwright';
 import { openBrowser, slowDown, type TestBrowser, waitForGraph } from './browser.ts';
 import { type FakeApi, startFakeApi } from './fake-api.ts';
 import { FAKE_CLIENT_ID, type FakeOidc, startFakeOidc } from './fake-oidc.ts';
+import { loadedFiles } from './first-view.ts';
 
 // Signing in where the host of the page names a provider, and nothing of it where it names none.
 
@@ -231,19 +232,21 @@ test('axe: signed in, signed out, expired and refused, in both themes', async ()
   }
 });
 
-test('without a provider in config.json nothing of signing in is loaded', async () => {
+test('without a provider nothing of signing in is loaded, and the first view is small', async () => {
   fake.config = undefined;
   fake.admit = undefined;
-  const scripts: string[] = [];
-  page().on('request', (request) => scripts.push(new URL(request.url()).pathname));
   page().on('console', (message) => browser.complaints.push(message.text()));
-  await goto('./?service=payments');
-  await waitForGraph(page());
-  assert.ok(scripts.includes('/config.json'));
+  const { paths, bytes } = await loadedFiles(page(), new URL('./?service=payments', fake.url).href);
   assert.deepEqual(
-    scripts.filter((path) => path.includes('oidc')),
+    paths.filter((path) => path.includes('oidc')),
     [],
   );
+  assert.ok(
+    paths.some((path) => path.includes('tree-worker')),
+    paths.join(),
+  );
+  assert.ok(bytes < 70 * 1024, `the first view is ${bytes} bytes with gzip, more than 70 KiB`);
+  assert.equal(asked('/config.json'), 1, 'what the page announces in its head is what it fetches');
   assert.equal(await page().getByRole('button', { name: 'Sign out' }).count(), 0);
   assert.deepEqual(browser.complaints, []);
 });

@@ -4,7 +4,7 @@ import { Construct } from 'constructs';
 import { acknowledgeWildcard } from './acknowledge.ts';
 import type { ClusterConfig } from './config.ts';
 import { AGENT_PATHS, type IngestApi } from './ingest-api.ts';
-import { allowing, certificatesOf, policyOf, type Statement } from './policies.ts';
+import { allowing, CHAINING_ACTIONS, certificatesOf, policyOf, type Statement } from './policies.ts';
 
 export interface ClusterAccessProps {
   readonly cluster: ClusterConfig;
@@ -82,8 +82,7 @@ function roleTrust(roleArn: string, { cluster, organizationId }: ClusterAccessPr
   return {
     Effect: 'Allow',
     Principal: { AWS: `arn:${partition}:iam::${account}:root` },
-    // EKS tags the sessions of its pods, and tags are handed on from role to role.
-    Action: ['sts:AssumeRole', 'sts:TagSession'],
+    Action: CHAINING_ACTIONS,
     Condition: {
       ArnEquals: { 'aws:PrincipalArn': roleArn },
       StringEquals: {

@@ -15,13 +15,18 @@ export function allowing(actions: readonly string[], resources: readonly string[
   return { Effect: 'Allow', Action: actions, Resource: resources };
 }
 
+/**
+ * To become a role from another role's session. EKS tags the sessions of its pods, and Roles Anywhere names the
+ * certificate as source identity: both are handed on from role to role, and each role has to allow it.
+ */
+export const CHAINING_ACTIONS = ['sts:AssumeRole', 'sts:TagSession', 'sts:SetSourceIdentity'];
+
 /** Who holds a certificate that one trust anchor vouches for, with one common name. */
 export function certificatesOf(trust: { trustAnchorArn: string; certificateCommonName: string }): Statement {
   return {
     Effect: 'Allow',
     Principal: { Service: 'rolesanywhere.amazonaws.com' },
-    // The service tags sessions with the certificate's fields, and sets its serial number as source identity.
-    Action: ['sts:AssumeRole', 'sts:TagSession', 'sts:SetSourceIdentity'],
+    Action: CHAINING_ACTIONS,
     Condition: {
       ArnEquals: { 'aws:SourceArn': trust.trustAnchorArn },
       StringEquals: { 'aws:PrincipalTag/x509Subject/CN': trust.certificateCommonName },

@@ -3,7 +3,7 @@ import { CfnPodIdentityAssociation } from 'aws-cdk-lib/aws-eks';
 import { CfnRole } from 'aws-cdk-lib/aws-iam';
 import { CfnProfile, CfnTrustAnchor } from 'aws-cdk-lib/aws-rolesanywhere';
 import { Construct } from 'constructs';
-import { allowing, certificatesOf, policyOf } from './policies.ts';
+import { allowing, CHAINING_ACTIONS, certificatesOf, policyOf } from './policies.ts';
 
 /** How agents of a cluster get the credentials of their own account's role. */
 export type SpokeAccess =
@@ -64,7 +64,7 @@ export class SpokeRole extends Construct {
       policies: [
         {
           policyName: 'BecomeHubRole',
-          policyDocument: policyOf(allowing(['sts:AssumeRole', 'sts:TagSession'], [hubRoleArn])),
+          policyDocument: policyOf(allowing(CHAINING_ACTIONS, [hubRoleArn])),
         },
       ],
     });

@@ -344,7 +344,7 @@ describe('the role of a cluster', () => {
       {
         Effect: 'Allow',
         Principal: { AWS: 'arn:aws:iam::222222222222:root' },
-        Action: ['sts:AssumeRole', 'sts:TagSession'],
+        Action: ['sts:AssumeRole', 'sts:TagSession', 'sts:SetSourceIdentity'],
         Condition: {
           ArnEquals: { 'aws:PrincipalArn': 'arn:aws:iam::222222222222:role/cinderblock-agent-prod-eu-1' },
           StringEquals: {

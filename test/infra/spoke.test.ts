@@ -53,7 +53,7 @@ for (const [mode, template] of spokeTemplates()) {
           Statement: [
             {
               Effect: 'Allow',
-              Action: ['sts:AssumeRole', 'sts:TagSession'],
+              Action: ['sts:AssumeRole', 'sts:TagSession', 'sts:SetSourceIdentity'],
               Resource: [{ Ref: 'HubRoleArn' }],
             },
           ],

@@ -1,13 +1,13 @@
 import type { Labels } from '../labels/labels.ts';
-import { profileTypeId, type ValueType } from '../labels/profile-type.ts';
+import type { ValueType } from '../labels/profile-type.ts';
 import type { DatasetBuilder } from '../profile/dataset-builder.ts';
 import { type KeepAddresses, LocationSection } from './location-section.ts';
 import type { PprofLimits } from './pprof-limits.ts';
-import { addRows, type SignedProfileType, type TypeTotal } from './pprof-rows.ts';
+import { addRows, type TypeTotal } from './pprof-rows.ts';
 import { SampleReader } from './pprof-samples.ts';
-import { PprofSections, type RawValueType } from './pprof-sections.ts';
+import { PprofSections } from './pprof-sections.ts';
+import { ProfileTypeNames } from './profile-type-names.ts';
 import { SampleLabels } from './sample-labels.ts';
-import type { StringSection } from './string-section.ts';
 
 export interface PprofOptions {
   /** Labels of all series of the profile, with service_name. They win over sample labels of the same name. */
@@ -77,6 +77,7 @@ class PprofDecoder {
   readonly #sections = new PprofSections();
   readonly #locations = new LocationSection();
   readonly #samples = new SampleReader();
+  readonly #typeNames = new ProfileTypeNames();
 
   get byteLength(): number {
     return this.#sections.byteLength + this.#locations.byteLength + this.#samples.byteLength;
@@ -93,14 +94,14 @@ class PprofDecoder {
     const { limits } = options;
     sections.find(raw, limits);
     locations.reset(raw, sections, into.symbols, limits, options.keepAddresses);
-    const { signed, countType } = profileTypesOf(sections, locations.strings, options);
+    const types = this.#typeNames.of(sections, locations.strings, options.profileName);
     const labels = new SampleLabels(options.labels, into.series, locations.strings, limits);
     const columns = this.#samples.read(raw, sections, locations, into.symbols, labels, limits);
     const start = options.start ?? startOf(sections.timeNanos, options.now);
     const durationMs = Math.max(1, options.durationMs ?? durationOf(sections.durationNanos));
     const { seriesIds } = labels;
     const { batch } = options;
-    const plan = { profileTypes: signed, countType, seriesIds, start, duration: durationMs, batch };
+    const plan = { types, seriesIds, start, duration: durationMs, batch };
     return {
       profileTypes: addRows(into, columns, plan),
       start,
@@ -111,52 +112,6 @@ class PprofDecoder {
       labelSets: seriesIds.length,
     };
   }
-}
-
-/** Sample type of the sizes of negative values: "inuse_space" that shrank is "inuse_space_negative". */
-export const NEGATIVE_SUFFIX = '_negative';
-
-interface ProfileTypes {
-  readonly signed: readonly SignedProfileType[];
-  /** Which sample type counts samples, or -1. */
-  readonly countType: number;
-}
-
-function profileTypesOf(
-  sections: PprofSections,
-  strings: StringSection,
-  options: PprofOptions,
-): ProfileTypes {
-  const types = sections.sampleTypes.map((type) => cleaned(valueTypeOf(type, strings)));
-  const period = sections.periodType && cleaned(valueTypeOf(sections.periodType, strings));
-  const name = options.profileName(types);
-  const signed = types.map((type) => ({
-    positive: profileTypeId(name, type, period),
-    negative: () => profileTypeId(name, { type: type.type + NEGATIVE_SUFFIX, unit: type.unit }, period),
-  }));
-  const countType = types.findIndex(
-    ({ type, unit }) => unit === 'count' && (type === 'samples' || type === 'sample'),
-  );
-  return { signed, countType };
-}
-
-function valueTypeOf(raw: RawValueType, strings: StringSection): ValueType {
-  return { type: strings.text(raw.type), unit: strings.text(raw.unit) };
-}
-
-/** Longest type or unit of a value that is kept, in characters. */
-const TYPE_LENGTH_MAX = 128;
-
-/** A profile type id has its parts between colons, so none may hold one. */
-function cleaned(value: ValueType): ValueType {
-  const { type, unit } = value;
-  if (isClean(type) && type !== '' && isClean(unit)) return value;
-  const part = (text: string) => text.slice(0, TYPE_LENGTH_MAX).replaceAll(':', '_');
-  return { type: part(type) || 'unknown', unit: part(unit) };
-}
-
-function isClean(text: string): boolean {
-  return text.length <= TYPE_LENGTH_MAX && !text.includes(':');
 }
 
 /** Continuous profiling is younger than this: 2000-01-01. Earlier times come from clocks or units that are not set. */

@@ -1,5 +1,8 @@
 import { MalformedInputError } from '../errors.ts';
 import { ProtoReader } from '../wire/proto-reader.ts';
+import { shortVarint } from '../wire/short-varint.ts';
+import { emptied } from './emptied.ts';
+import { upTo } from './identity.ts';
 import { PPROF, type Ranges } from './pprof-sections.ts';
 
 /** Tag of field 1, varint: the id of a mapping, a location and a function alike. */
@@ -9,12 +12,14 @@ const NONE = new Int32Array(0);
 
 /**
  * From the ids that a profile uses to positions 0..n−1. Ids are arbitrary non-zero 64-bit numbers; nearly every writer
- * counts 1, 2, 3, …, so ids up to the count are looked up in a column, and only others are hashed (exactly, by halves).
- * One table serves profile after profile.
+ * counts 1, 2, 3, …, for which there is nothing to fill in. Where that is not so, ids up to the count are looked up in a
+ * column of their own, and only others are hashed (exactly, by halves). One table serves profile after profile.
  */
 export class IdTable {
-  /** dense[id] is position + 1, or 0; for id < denseCount. */
+  /** dense[id] is position + 1, or 0; for id < denseCount. Shared by all tables while ids count up. */
   dense: Int32Array = NONE;
+  /** What `dense` is when ids do not count up. */
+  #own: Int32Array = NONE;
   denseCount = 0;
   #sparseLow: Int32Array = NONE;
   #sparseHigh: Int32Array = NONE;
@@ -22,15 +27,22 @@ export class IdTable {
   #sparse: Int32Array = NONE;
 
   get byteLength(): number {
-    return this.dense.byteLength + this.#sparse.byteLength * 3;
+    return this.#own.byteLength + this.#sparse.byteLength * 3;
   }
 
   /**
    * Indexes the ids of all messages of one section, forgetting what was there.
    * @throws MalformedInputError when an id is 0, missing or there twice
    */
-  index(raw: Uint8Array, { starts, ends, count }: Ranges, what: string): void {
-    this.#reset(count);
+  index(raw: Uint8Array, ranges: Ranges, what: string): void {
+    this.denseCount = ranges.count + 1;
+    this.#sparse = this.#sparseLow = this.#sparseHigh = NONE;
+    if (countsUp(raw, ranges)) this.dense = upTo(this.denseCount);
+    else this.#indexOwn(raw, ranges, what);
+  }
+
+  #indexOwn(raw: Uint8Array, { starts, ends, count }: Ranges, what: string): void {
+    this.dense = this.#own = emptied(this.#own, this.denseCount);
     const { dense, denseCount } = this;
     let reader: ProtoReader | undefined;
     for (let i = 0; i < count; i++) {
@@ -47,13 +59,6 @@ export class IdTable {
       if (id !== 0 && id < denseCount && dense[id] === 0) dense[id] = i + 1;
       else this.#addSlowly((reader ??= new ProtoReader(raw, PPROF)), start, ends[i]!, i, what);
     }
-  }
-
-  #reset(count: number): void {
-    this.denseCount = count + 1;
-    if (this.dense.length < this.denseCount) this.dense = new Int32Array(this.denseCount * 2);
-    else this.dense.fill(0, 0, this.denseCount);
-    this.#sparse = this.#sparseLow = this.#sparseHigh = NONE;
   }
 
   #addSlowly(reader: ProtoReader, start: number, end: number, position: number, what: string): void {
@@ -111,6 +116,17 @@ export class IdTable {
     }
     return slot;
   }
+}
+
+/** Whether message i has the id i + 1, written first and in as few bytes as it takes. */
+function countsUp(raw: Uint8Array, { starts, ends, count }: Ranges): boolean {
+  for (let i = 0; i < count; i++) {
+    const start = starts[i]!;
+    const id = i + 1;
+    const isThere = id < 128 ? raw[start + 1] === id : shortVarint(raw, start + 1) >>> 2 === id;
+    if (!isThere || raw[start] !== ID || ends[i]! - start < 4) return false;
+  }
+  return true;
 }
 
 /** Reads the id, wherever it is in its message; answers false when it is not there. */

@@ -2,29 +2,18 @@ import { RejectedError } from '../errors.ts';
 import type { DatasetBuilder } from '../profile/dataset-builder.ts';
 import { WINDOW_TOTAL_MAX } from '../profile/entry-accumulator.ts';
 import type { RowHead } from '../profile/profile-rows.ts';
+import { upTo } from './identity.ts';
 import type { SampleColumns } from './pprof-samples.ts';
+import type { ProfileTypes } from './profile-type-names.ts';
 
 /** What one profile adds, but for its values. */
 export interface RowPlan {
-  /** Per sample type: the profile type of its values, and that of the sizes of its negative values. */
-  readonly profileTypes: readonly SignedProfileType[];
-  /** Which sample type counts samples, or -1. */
-  readonly countType: number;
+  readonly types: ProfileTypes;
   /** Per label set: its series in the dataset. */
   readonly seriesIds: readonly number[];
   readonly start: number;
   readonly duration: number;
   readonly batch: number;
-}
-
-/**
- * Rows hold no negative values, as a flame graph cannot show one; differences of gauges (such as Go's inuse_space with
- * ?seconds=) do have them. They are kept under a profile type of their own, sign turned: what grew under `positive`,
- * what shrank under `negative`, and the profile's own total is the difference of both.
- */
-export interface SignedProfileType {
-  readonly positive: string;
-  readonly negative: () => string;
 }
 
 /** Sum over one profile, per sample type. */
@@ -83,7 +72,7 @@ interface Part {
 
 function partsOf(columns: SampleColumns, plan: RowPlan): Part[] {
   const { count, values, large } = columns;
-  const width = plan.profileTypes.length;
+  const width = plan.types.signed.length;
   const parts: Part[] = [];
   for (let type = 0; type < width; type++) {
     let positive = 0;
@@ -95,18 +84,18 @@ function partsOf(columns: SampleColumns, plan: RowPlan): Part[] {
       else if (large.get(i)! > 0n) positive = Number.POSITIVE_INFINITY;
       else negative = Number.POSITIVE_INFINITY;
     }
-    const ids = plan.profileTypes[type]!;
+    const ids = plan.types.signed[type]!;
     parts.push({ id: ids.positive, type, sign: 1, sum: positive, isPlain: positive <= WINDOW_TOTAL_MAX });
     if (negative > 0)
       parts.push({
-        id: ids.negative(),
+        id: ids.negative,
         type,
         sign: -1,
         sum: negative,
         isPlain: negative <= WINDOW_TOTAL_MAX,
       });
   }
-  refuseTwice(parts);
+  if (!plan.types.areDistinct) refuseTwice(parts);
   return parts;
 }
 
@@ -128,18 +117,6 @@ function groupByLabelSet(columns: SampleColumns, sets: number): Groups {
   for (let s = 0; s < count; s++) order[next[labelSets[s]!]!++] = s;
   return { starts, order };
 }
-
-/** 0, 1, 2, …, as many as asked for and possibly more. */
-function upTo(count: number): Int32Array {
-  if (identity.length < count) {
-    identity = new Int32Array(count * 2);
-    for (let i = 0; i < identity.length; i++) identity[i] = i;
-  }
-  return identity;
-}
-
-/** Never written once made, so it can be shared by all. */
-let identity = new Int32Array(0);
 
 /** Two rows of one type, series and window would pass for one row that came twice. */
 function refuseTwice(parts: readonly Part[]): void {
@@ -170,9 +147,10 @@ function countedSamples(
   to: number,
   type: number,
   sign: 1 | -1,
-  { profileTypes: { length: width }, countType }: RowPlan,
+  { types: { signed, countType } }: RowPlan,
 ): number {
   const { values } = columns;
+  const width = signed.length;
   let samples = 0;
   for (let i = from; i < to; i++) {
     const at = order[i]! * width;
@@ -192,8 +170,8 @@ function addPlainRows(
   const { entries } = into;
   const { stacks, values } = columns;
   const { starts, order } = groups;
-  const { countType } = plan;
-  const width = plan.profileTypes.length;
+  const { countType } = plan.types;
+  const width = plan.types.signed.length;
   let allSamples = 0;
   for (let g = 0; g < plan.seriesIds.length; g++) {
     const from = starts[g]!;
@@ -210,7 +188,7 @@ function addPlainRows(
 /** The slow road for sums of 2^53 and more: the same rows in exact arithmetic. */
 function exactRowsOf(columns: SampleColumns, groups: Groups, part: Part, plan: RowPlan): ExactRow[] {
   const rows: ExactRow[] = [];
-  const width = plan.profileTypes.length;
+  const width = plan.types.signed.length;
   const sign = BigInt(part.sign);
   for (let g = 0; g < plan.seriesIds.length; g++) {
     const byStack = new Map<number, bigint>();
@@ -222,7 +200,7 @@ function exactRowsOf(columns: SampleColumns, groups: Groups, part: Part, plan: R
       const stack = columns.stacks[sample]!;
       if (value <= 0n) continue;
       byStack.set(stack, (byStack.get(stack) ?? 0n) + value);
-      samples += samplesOf(columns, sample * width, plan.countType);
+      samples += samplesOf(columns, sample * width, plan.types.countType);
     }
     if (byStack.size === 0) continue;
     rows.push(exactRow(byStack, part.id, headOf(g, Math.min(samples, Number.MAX_SAFE_INTEGER), plan)));

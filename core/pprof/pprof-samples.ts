@@ -10,6 +10,7 @@ import { SamplePath } from './sample-path.ts';
 
 const NOTHING = new Uint8Array(0);
 const TWO_32 = 0x1_0000_0000;
+const TWO_28 = 0x1000_0000;
 
 /** All samples of one profile that have a value, in columns. */
 export interface SampleColumns {
@@ -116,7 +117,7 @@ export class SampleReader {
       if (isShort && tag === SampleField.locationPacked) {
         this.#path.add(from, to);
         at = to;
-      } else if (isShort && tag === SampleField.valuePacked && this.#readShortValues(raw, from, to)) at = to;
+      } else if (isShort && tag === SampleField.valuePacked && this.#readUsualValues(raw, from, to)) at = to;
       else if (isShort && tag === SampleField.label && this.#labels.drops(raw, from)) at = to;
       else at = this.#readField(at);
     }
@@ -162,8 +163,8 @@ export class SampleReader {
     }
   }
 
-  /** Reads all values of a sample when each has at most 28 bits; answers false, having read none, when not. */
-  #readShortValues(raw: Uint8Array, from: number, to: number): boolean {
+  /** Reads all values of a sample when each has at most 49 bits; answers false, having read none, when not. */
+  #readUsualValues(raw: Uint8Array, from: number, to: number): boolean {
     if (this.#valueCount !== 0) return false;
     const values = this.#values;
     const first = this.#valuesAt;
@@ -173,15 +174,20 @@ export class SampleReader {
     let any = 0;
     while (at < to) {
       let byte = raw[at++]!;
-      let value = byte & 127;
-      for (let shift = 7; byte > 127; shift += 7) {
-        if (shift > 21) return false;
+      let low = byte & 127;
+      for (let shift = 7; byte > 127 && shift < 28; shift += 7) {
         byte = raw[at++]!;
-        value |= (byte & 127) << shift;
+        low |= (byte & 127) << shift;
+      }
+      let high = 0;
+      for (let shift = 0; byte > 127; shift += 7) {
+        if (shift > 14) return false;
+        byte = raw[at++]!;
+        high |= (byte & 127) << shift;
       }
       if (count === typeCount) return false;
-      values[first + count++] = value;
-      any |= value;
+      values[first + count++] = high === 0 ? low : high * TWO_28 + low;
+      any |= low | high;
     }
     if (at !== to) return false;
     this.#valueCount = count;

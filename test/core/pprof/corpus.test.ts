@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { gunzipSync } from 'node:zlib';
-import { NEGATIVE_SUFFIX } from '../../../core/pprof/decode-pprof.ts';
+import { NEGATIVE_SUFFIX } from '../../../core/pprof/profile-type-names.ts';
 import { contentOf, type Decoded, decode } from './decoded.ts';
 import { encodeDataset } from './encode-dataset.ts';
 import { pprofBytes } from './pprof-bytes.ts';

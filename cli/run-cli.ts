@@ -1,21 +1,33 @@
 import { PRODUCT_VERSION } from '../server/product-version.ts';
 import { blockCommand } from './block-command.ts';
+import { clusterCommand } from './cluster-command.ts';
 import type { Command } from './command.ts';
 import { ExitCode, exitCodeOf, UsageError } from './exit-code.ts';
 import { pushCommand } from './push-command.ts';
 import { queryCommand } from './query-command.ts';
+import { queueCommand } from './queue-command.ts';
 import { serveCommand } from './serve-command.ts';
 import { spoolCommand } from './spool-command.ts';
 import { InterruptedError, OutputClosedError, styled, type Terminal } from './terminal.ts';
+import { tokenCommand } from './token-command.ts';
 
-const COMMANDS: readonly Command[] = [serveCommand, pushCommand, queryCommand, blockCommand, spoolCommand];
+const COMMANDS: readonly Command[] = [
+  serveCommand,
+  pushCommand,
+  queryCommand,
+  clusterCommand,
+  tokenCommand,
+  queueCommand,
+  blockCommand,
+  spoolCommand,
+];
 
 const HELP = `Usage: cinderblock COMMAND [options]
 
-${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`).join('\n')}
+${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(9)}${summary}`).join('\n')}
 
-  --help      of a command: what it takes
-  --version   the version
+  --help     of a command: what it takes
+  --version  the version
 
 Exit codes: 0 done, 1 bug, 2 broken input or command line, 3 refused, 4 try again later, 5 stored data is damaged.
 `;

@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises';
 import type { Writable } from 'node:stream';
 
 /** What a command talks to. Tests give one that keeps what was written. */
@@ -8,6 +9,8 @@ export interface Terminal {
   note(line: string): void;
   /** Replaces the progress line on standard error; "" removes it. Does nothing unless that is a terminal. */
   progress(line: string): void;
+  /** Asks a person yes or no; undefined when nobody is there to answer. */
+  readonly confirm?: (question: string) => Promise<boolean>;
   /** Whether standard output is a terminal, so that bytes would make a mess of it. */
   readonly isInteractive: boolean;
   /** Columns to cut text at; Infinity when nobody looks. */
@@ -62,6 +65,7 @@ export function processTerminal(signal: AbortSignal): Terminal {
       stderr.write(line.slice(0, Math.max(1, (stderr.columns || 80) - 1)));
       progressShown = true;
     },
+    confirm: process.stdin.isTTY && showsProgress ? (question) => askPerson(question, signal) : undefined,
     isInteractive: stdout.isTTY === true,
     width: widthOf(stdout.columns, env.COLUMNS),
     // https://no-color.org: set and not empty means none.
@@ -70,6 +74,20 @@ export function processTerminal(signal: AbortSignal): Terminal {
     signal,
     now: Date.now,
   };
+}
+
+async function askPerson(question: string, signal: AbortSignal): Promise<boolean> {
+  const prompt = createInterface({ input: process.stdin, output: process.stderr });
+  // Within a prompt, the terminal hands Ctrl-C to it and makes no signal of it.
+  prompt.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+  try {
+    return /^y(es)?$/i.test((await prompt.question(`${question} [y/N] `, { signal })).trim());
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    prompt.close();
+  }
 }
 
 function widthOf(columns: number | undefined, asked: string | undefined): number {

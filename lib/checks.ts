@@ -1,6 +1,5 @@
 import {
   type App,
-  CloudFormationValidatePlugin,
   type IPolicyValidationContext,
   type IPolicyValidationPlugin,
   type PolicyValidationPluginReport,
@@ -11,12 +10,14 @@ import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag';
 import type { IConstruct } from 'constructs';
 import { isWildcardAcknowledged } from './acknowledge.ts';
 
-/** What every synthesis is held to; findings fail it. Reasons for exceptions stand beside the constructs. */
+/**
+ * What every synthesis is held to; findings fail it. Reasons for exceptions stand beside the constructs. CloudFormation's
+ * own validator comes with the CDK, and a flag of cdk.json makes its findings errors.
+ */
 export function addChecks(app: App): void {
   Validations.of(app).addPlugins(
     new WildcardsAcknowledged(app, new AwsSolutionsChecks(app)),
     new ServerlessChecks(app),
-    new CloudFormationValidatePlugin(),
   );
 }
 

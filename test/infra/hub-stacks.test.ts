@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { Stack } from 'aws-cdk-lib';
+import { CfnResource, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { adminRoutes } from '../../api/admin/admin-routes.ts';
@@ -419,22 +419,25 @@ test('stacks hold one another by nothing that cannot be replaced', () => {
 });
 
 test('the checks of every synthesis find nothing in a hub', () => {
-  assert.deepEqual(brokenRulesOf(hubApp().app), []);
+  assert.deepEqual(brokenRulesOf(hubApp(undefined, { validates: true }).app), []);
 });
 
-test('the checks find wildcards, but for those that are acknowledged by their end', () => {
-  const app = newApp();
+test('the checks find what is wrong, but for wildcards that are acknowledged by their end', () => {
+  const app = newApp({ validates: true });
   const stack = new Stack(app, 'Careless');
   const role = new Role(stack, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
   role.addToPolicy(new PolicyStatement({ actions: ['s3:GetObject'], resources: ['arn:aws:s3:::b/inbox/*'] }));
   role.addToPolicy(new PolicyStatement({ actions: ['s3:Get*'], resources: ['arn:aws:s3:::b/blocks/*'] }));
   acknowledgeWildcard(role, '/inbox/*', 'test');
   new Queue(stack, 'Queue');
+  new CfnResource(stack, 'Misspelt', { type: 'AWS::SQS::Queue', properties: { VisibiltyTimeout: 30 } });
   const rules = brokenRulesOf(app);
   assert.ok(rules.includes('AwsSolutions-IAM5[Action::s3:Get*]'), String(rules));
   assert.ok(rules.includes('AwsSolutions-IAM5[Resource::arn:aws:s3:::b/blocks/*]'), String(rules));
   assert.ok(rules.includes('AwsSolutions-SQS4'), String(rules));
   assert.ok(!rules.includes('AwsSolutions-IAM5[Resource::arn:aws:s3:::b/inbox/*]'), String(rules));
+  // A property that its resource does not have.
+  assert.ok(rules.includes('F3002'), String(rules));
 });
 
 /** Asset hashes change with what is built. */

@@ -71,23 +71,26 @@ export const WHOLE_CONFIG = {
 const STACKS = ['data', 'ingest', 'query', 'clusterAccess', 'ops'] as const;
 export type StackName = (typeof STACKS)[number];
 
-/** The feature flags of the app; what is built is hashed where it lies, and checked only where checks are tested. */
+/** The feature flags of the app; what is built is hashed where it lies. */
 const CONTEXT = {
   ...JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8')).context,
   'aws:cdk:disable-asset-staging': true,
-  '@aws-cdk/core:validateAgainstDefaultRules': false,
 };
 
-/** A new app with the feature flags of cdk.json, its output in a folder that goes with the test. */
-export function newApp(): App {
+/**
+ * A new app with the feature flags of cdk.json, its output in a folder that goes with the test. CloudFormation's validator
+ * takes seconds: it is asked only where that is the test.
+ */
+export function newApp({ validates = false } = {}): App {
   const folder = mkdtempSync(join(tmpdir(), 'cinderblock-synth-'));
   after(() => rmSync(folder, { recursive: true, force: true }));
-  return new App({ context: CONTEXT, outdir: join(folder, 'out'), analyticsReporting: false });
+  const context = { ...CONTEXT, '@aws-cdk/core:validateAgainstDefaultRules': validates };
+  return new App({ context, outdir: join(folder, 'out'), analyticsReporting: false });
 }
 
 /** The app of a hub, with functions and a page of one line each: what they do is tested elsewhere. */
-export function hubApp(config: object = WHOLE_CONFIG) {
-  const app = newApp();
+export function hubApp(config: object = WHOLE_CONFIG, options = {}) {
+  const app = newApp(options);
   return { app, stacks: hubStacks(app, parseHubConfig(config, 'test'), stubFolders()) };
 }
 

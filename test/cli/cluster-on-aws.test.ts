@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { parseHubConfig } from '../../lib/config.ts';
+import { spokeTemplates } from '../../lib/spoke-templates.ts';
 import { temporaryFolder } from '../server/temporary-folder.ts';
 import { cinderblock } from './kept-terminal.ts';
 import { openRoleHub } from './role-hub.ts';
@@ -117,4 +118,15 @@ test('remove takes the entry out, and says how its role goes too', async (t) => 
   );
   const shown = JSON.parse((await run('show', 'b', '--output', 'json')).out);
   assert.equal(shown.role.externalIds.length, 1);
+});
+
+test('the printed values are those that the templates of a cluster take, in every mode', async (t) => {
+  const { run } = await hub(t);
+  for (const [mode, template] of spokeTemplates()) {
+    const { out } = await run('add', `cluster-${mode}`, '--mode', mode);
+    const [, given] = /--parameter-overrides (.*)$/m.exec(out)!;
+    const names = [...given!.matchAll(/(?:^| )([A-Z]\w+)=/g)].map(([, name]) => name!);
+    const { Parameters } = template as { Parameters: object };
+    assert.deepEqual(names.sort(), Object.keys(Parameters).sort(), mode);
+  }
 });

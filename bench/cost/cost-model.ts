@@ -74,10 +74,10 @@ export const ASSUMPTIONS = {
   blocksPerMerge: 12,
   /** Compaction's CPU per batch, in that of the processor. */
   compactionCpu: 1,
-  /** A query: time of the function, s; read units; GETs. */
+  /** A query: range, h; time of the function, s; blocks that compaction left of it, each a read unit and a GET. */
+  queryHours: 1,
   querySeconds: 0.3,
-  queryReadUnits: 60,
-  queryGets: 60,
+  queryBlocks: 60,
   /** Batches that one relay merges into an upload, when they fit. */
   relayBatches: 45,
 } as const;
@@ -96,6 +96,9 @@ const BLOCK_WRITE_UNITS = { publish: 3, swap: 4, forget: 2 };
 export const LEDGER_ITEM_BYTES = 260;
 export const LEDGER_RECORD_BYTES = 50;
 const LEDGER_SLICE_SECONDS = 900;
+const READ_UNIT_BYTES = 4096;
+/** What finding the blocks of an hour reads besides them. docs/design/0003. */
+const FIND_READ_UNITS = 18;
 /** Messages per request to SQS, and their bytes. */
 const MESSAGES_PER_REQUEST = 10;
 const REQUEST_BYTES = 1024 * 1024;
@@ -140,7 +143,7 @@ export function monthlyBill(inputs: CostInputs, cpu: BatchCpu, shape: HubShape):
     compaction(flow, cpu),
     heartbeats(inputs, shape),
     logs(flow, cpu, shape),
-    queries(inputs, shape),
+    queries(flow, inputs, shape),
     fixed(shape),
   ];
   const total = sum(components);
@@ -276,7 +279,7 @@ function processor(flow: Flow, cpu: BatchCpu, shape: HubShape): CostComponent {
   );
 }
 
-/** Requests asserted in test/storage/aws/request-counts.test.ts; units in docs/design/0003-storage-on-aws.md. */
+/** Requests asserted in test/functions/request-counts.test.ts; units in docs/design/0003-storage-on-aws.md. */
 function index({ blocks }: Flow): CostComponent {
   const { publish, swap, forget } = BLOCK_WRITE_UNITS;
   const units = publish + swap + forget;
@@ -287,7 +290,7 @@ function index({ blocks }: Flow): CostComponent {
   );
 }
 
-/** One write a batch (asserted in request-counts.test.ts), of an item that grows within a quarter of an hour. */
+/** One write a batch (asserted in test/functions/request-counts.test.ts), of an item that grows within a quarter of an hour. */
 function ledger({ batches }: Flow, { flushSeconds }: CostInputs): CostComponent {
   const units = ledgerWriteUnits(flushSeconds);
   return perBatch(
@@ -305,7 +308,7 @@ export function ledgerWriteUnits(flushSeconds: number): number {
   return units / records;
 }
 
-/** Whether the cluster is active is asked on every request: one read (asserted in request-counts.test.ts). */
+/** Whether the cluster is active is asked on every request: one read (asserted there too). */
 function clusterCheck({ uploads }: Flow): CostComponent {
   return perBatch('cluster check', priceOf('dynamoReadUnit', uploads), '1 read unit a request');
 }
@@ -371,15 +374,23 @@ function environments(flow: Flow, cpu: BatchCpu, shape: HubShape): number {
   return 1 + Math.ceil((flow.uploads / ASSUMPTIONS.monthSeconds) * (ingestMs(flow, cpu, shape) / 1000));
 }
 
-function queries({ queriesPerDay }: CostInputs, shape: HubShape): CostComponent {
-  const count = (queriesPerDay * ASSUMPTIONS.monthSeconds) / 86_400;
+/** Every answer says how complete it is, for which the ledger of its whole range is read. */
+function queries({ batches }: Flow, inputs: CostInputs, shape: HubShape): CostComponent {
+  const { queryHours, querySeconds, queryBlocks } = ASSUMPTIONS;
+  const count = (inputs.queriesPerDay * ASSUMPTIONS.monthSeconds) / 86_400;
+  const records = (batches * 3600 * queryHours) / ASSUMPTIONS.monthSeconds;
+  const items = inputs.nodes * (3600 / LEDGER_SLICE_SECONDS) * queryHours;
+  const ledgerUnits = Math.ceil(
+    (records * LEDGER_RECORD_BYTES + items * LEDGER_ITEM_BYTES) / READ_UNIT_BYTES,
+  );
   const usd =
     priceOf('httpApi', count) +
     priceOf('lambdaRequest', count) +
-    compute(count, ASSUMPTIONS.querySeconds * 1000, shape.queryMemoryMb) +
-    priceOf('dynamoReadUnit', count * ASSUMPTIONS.queryReadUnits) +
-    priceOf('s3Get', count * ASSUMPTIONS.queryGets);
-  return { name: 'queries', usd, basis: `${queriesPerDay} a day`, perBatch: false };
+    compute(count, querySeconds * 1000, shape.queryMemoryMb) +
+    priceOf('dynamoReadUnit', count * (FIND_READ_UNITS + queryBlocks + ledgerUnits)) +
+    priceOf('s3Get', count * queryBlocks);
+  const basis = `${inputs.queriesPerDay} a day, ${ledgerUnits} read units of the ledger each`;
+  return { name: 'queries', usd, basis, perBatch: false };
 }
 
 function fixed({ alarmMetrics, customMetrics }: HubShape): CostComponent {

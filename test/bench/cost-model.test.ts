@@ -95,6 +95,13 @@ test('storage: what was sent, over the retention, reduced', () => {
   close(perMillion(bill({ retentionDays: 28 }), 'storage'), 2 * perMillion(bill(), 'storage'));
 });
 
+test('queries: an hour of the ledger of 1,000 nodes is a thousand read units', () => {
+  const queries = bill().components.find(({ name }) => name === 'queries')!;
+  // 60,000 records of 50 bytes in 4,000 items of 260: 987 units; 78 more for the blocks.
+  const each = 1.2 / 1e6 + 0.3 * (1769 / 1024) * 0.0000133334 + (986.33 + 78) * 0.125e-6 + 60 * 0.4e-6;
+  close(queries.usd, ((1000 * 2_628_000) / 86_400) * each, 0.01);
+});
+
 test('an event of 6 MB holds 46 batches of 100 KB, however many arrive', () => {
   close(bill({ nodes: 100_000 }).batchesPerBlock, 46);
   assert.equal(bill({ nodes: 100_000, batchKb: 10 }).batchesPerBlock, 100);

@@ -5,6 +5,7 @@ import type { BlockCatalog } from '../storage/block-catalog.ts';
 import type { LeaseStore } from '../storage/lease.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { Registry } from '../storage/registry.ts';
+import type { AnswerCache } from './answer-cache.ts';
 
 /** Where a use case tells what it does; each host turns this into its own metrics and log lines. */
 export interface Telemetry {
@@ -36,6 +37,8 @@ export interface HubSettings {
   readonly heartbeatMs: number;
   /** Blocks read at once by one query. */
   readonly queryConcurrency: number;
+  /** Most stored bytes that one query reads, about: what is left out is older, and the answer says from where on. */
+  readonly queryBytesMax: number;
   /** When and how blocks are merged and downsampled. */
   readonly compaction: CompactionRules;
 }
@@ -55,6 +58,7 @@ export const defaultHubSettings: HubSettings = {
   // Each is a request and a write that AWS bills; at 15 s they would cost more than all batches (docs/cost.md).
   heartbeatMs: 300_000,
   queryConcurrency: 16,
+  queryBytesMax: 512 * MIB,
   compaction: DEFAULT_COMPACTION_RULES,
 };
 
@@ -92,4 +96,6 @@ export interface Hub {
   readonly tenant: string;
   readonly settings: HubSettings;
   readonly telemetry: Telemetry;
+  /** Answers that are still right; absent = none are kept. */
+  readonly answers?: AnswerCache;
 }

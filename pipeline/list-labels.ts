@@ -4,7 +4,7 @@ import type { Matcher } from '../core/labels/matcher.ts';
 import { type ProfileType, parseProfileType } from '../core/labels/profile-type.ts';
 import { parseSelector } from '../core/labels/selector.ts';
 import type { Hub } from './hub.ts';
-import { findRows, openBlockParts, readParts } from './read-blocks.ts';
+import { findRows, openParts, planRead, readParts } from './read-blocks.ts';
 
 /** ms since epoch, half-open. */
 export interface TimeRange {
@@ -140,7 +140,8 @@ async function seriesOf(
   const virtual = matchers.filter(isVirtual);
   const profileType = virtual.find(({ name, op }) => name === '__profile_type__' && op === '=')?.value;
   const plain = matchers.filter((matcher) => !isVirtual(matcher));
-  const blocks = await openBlockParts(hub, { matchers: plain, start, end, profileType });
+  const planned = await planRead(hub, { matchers: plain, start, end, profileType });
+  const blocks = await openParts(hub, planned, 'totals');
   const distinct = new Map<string, Labels>();
   await readParts(
     hub,

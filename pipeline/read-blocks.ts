@@ -5,9 +5,11 @@ import { DuplicateRows } from '../core/block/duplicate-rows.ts';
 import { CorruptBlockError, RejectedError } from '../core/errors.ts';
 import { CLUSTER, type Labels, SERVICE_NAME } from '../core/labels/labels.ts';
 import { compileMatchers, type Matcher } from '../core/labels/matcher.ts';
+import { startWithin } from '../core/query/byte-budget.ts';
 import { type Completeness, newCompleteness } from '../core/query/completeness.ts';
-import { type PlannedBlock, planQuery } from '../core/query/query-plan.ts';
+import { type PlannedBlock, planQuery, type QueryPlan } from '../core/query/query-plan.ts';
 import type { RowFilter } from '../core/query/select-rows.ts';
+import { withoutSpans } from '../core/query/time-span.ts';
 import type { BlockRow } from '../storage/block-catalog.ts';
 import { blockKey } from '../storage/names.ts';
 import { missingBatches } from './audit-loss.ts';
@@ -33,25 +35,42 @@ export interface DatasetPart {
   readonly filter: RowFilter;
 }
 
-/** The parts that an answer is made of, and what is known about its completeness so far. */
+/** The blocks that an answer is made of, and what is known about its completeness so far. Nothing was read yet. */
+export interface PlannedRead {
+  readonly selection: SeriesSelection;
+  readonly plan: QueryPlan<BlockRow>;
+  readonly completeness: Completeness;
+}
+
+/** The parts that an answer is made of, opened. */
 export interface BlockParts {
   readonly parts: readonly DatasetPart[];
   readonly completeness: Completeness;
 }
 
-/**
- * Plans a query and opens the blocks it needs. Damaged and missing blocks are left out and counted, so that one bad
- * block never costs the whole answer.
- */
-export async function openBlockParts(hub: Hub, selection: SeriesSelection): Promise<BlockParts> {
+/** Plans a query from the catalog alone. */
+export async function planRead(hub: Hub, selection: SeriesSelection): Promise<PlannedRead> {
   const completeness = newCompleteness();
-  if (selection.start >= selection.end) return { parts: [], completeness };
-  const matches = compileMatchers(selection.matchers, hub.compileRegex);
-  const rows = await findRows(hub, selection);
+  const rows = selection.start < selection.end ? await findRows(hub, selection) : [];
   const wantsService = servicePredicate(hub, selection.matchers);
   const wantsCluster = clusterPredicate(hub, selection.matchers);
   const plan = planQuery(rows, { ...selection, wantsService, wantsCluster, allows: allowedBy(selection) });
   completeness.resolutionSeconds = plan.resolutionSeconds;
+  if (selection.start < selection.end) await noteLoss(hub, selection, completeness);
+  return { selection, plan, completeness };
+}
+
+/**
+ * Opens the blocks of a plan. Damaged and missing blocks are left out and counted, so that one bad block never costs the
+ * whole answer.
+ * @param sections what will be read of each part, so that an answer stays within `queryBytesMax`
+ */
+export async function openParts(
+  hub: Hub,
+  { selection, plan, completeness }: PlannedRead,
+  sections: 'totals' | 'samples',
+): Promise<BlockParts> {
+  const matches = compileMatchers(selection.matchers, hub.compileRegex);
   const duplicates = new DuplicateRows(plan.shared);
   const opened = await mapConcurrently(plan.blocks, hub.settings.queryConcurrency, (block) =>
     guarded(hub, completeness, block.row, () => openBlock(hub, block, duplicates)),
@@ -65,8 +84,44 @@ export async function openBlockParts(hub: Hub, selection: SeriesSelection): Prom
       parts.push({ reader: block.reader, dataset, type, filter });
     }
   }
-  await noteLoss(hub, selection, completeness);
-  return { parts, completeness };
+  return { parts: withinBudget(hub, parts, sections, completeness), completeness };
+}
+
+/** Leaves out the oldest parts when all together are too large to read at once, and says so. */
+function withinBudget(
+  hub: Hub,
+  parts: readonly DatasetPart[],
+  sections: 'totals' | 'samples',
+  completeness: Completeness,
+): readonly DatasetPart[] {
+  const priced = parts.map(({ reader, dataset, type }) => ({
+    minTime: dataset.minTime,
+    maxTime: dataset.maxTime,
+    resolutionSeconds: reader.directory.resolutionSeconds,
+    bytes: storedBytes(dataset, type, sections),
+  }));
+  const start = startWithin(priced, hub.settings.queryBytesMax);
+  if (start === undefined) return parts;
+  const bytes = priced.reduce((sum, part) => sum + part.bytes, 0);
+  completeness.complete = false;
+  completeness.continueBefore = start;
+  completeness.notes.push(
+    `this would read ${bytes} bytes, the limit queryBytesMax is ${hub.settings.queryBytesMax}: the answer begins at ${new Date(start).toISOString()}; ask again with this as the end for what is older`,
+  );
+  hub.telemetry.count('query_cut_answers_total', 1);
+  const older = [{ start: Number.NEGATIVE_INFINITY, end: start }];
+  return parts.flatMap((part) => {
+    const spans = withoutSpans(part.filter.spans, older);
+    return part.dataset.maxTime <= start || spans.length === 0
+      ? []
+      : [{ ...part, filter: { ...part.filter, spans } }];
+  });
+}
+
+function storedBytes(dataset: DatasetEntry, type: TypeEntry, sections: 'totals' | 'samples'): number {
+  const totals = type.totalsSection.storedLength + dataset.seriesSection.storedLength;
+  if (sections === 'totals') return totals;
+  return totals + dataset.symbolsSection.storedLength + type.samplesSection.storedLength;
 }
 
 /**

@@ -10,11 +10,14 @@ import { SymbolTable } from '../core/profile/symbol-table.ts';
 import type { Completeness } from '../core/query/completeness.ts';
 import { selectRows } from '../core/query/select-rows.ts';
 import { sumPerStack, TreeMerger } from '../core/query/tree-merger.ts';
+import { cachedAnswer } from './cached-answer.ts';
 import type { Hub } from './hub.ts';
 import {
   type BlockParts,
   type DatasetPart,
-  openBlockParts,
+  openParts,
+  type PlannedRead,
+  planRead,
   readParts,
   type SeriesSelection,
 } from './read-blocks.ts';
@@ -32,7 +35,23 @@ export async function selectTree(
   hub: Hub,
   selection: Selection,
 ): Promise<{ tree: CallTree; total: bigint; rounded: boolean; completeness: Completeness }> {
-  const { type, blocks } = await openSelection(hub, selection);
+  const planned = await planSelection(hub, selection);
+  const answer = await cachedAnswer(
+    hub,
+    `tree ${questionOf(selection)}`,
+    planned,
+    () => computeTree(hub, planned),
+    ({ tree }) => treeBytes(tree),
+  );
+  return { ...answer, completeness: planned.completeness };
+}
+
+async function computeTree(
+  hub: Hub,
+  planned: PlannedSelection,
+): Promise<{ tree: CallTree; total: bigint; rounded: boolean }> {
+  const { type } = planned;
+  const blocks = await openParts(hub, planned, 'samples');
   const scale = commonScaleOf(blocks.parts);
   const merger = new TreeMerger(scale, type.sampleUnit);
   let total = 0n;
@@ -46,7 +65,12 @@ export async function selectTree(
   });
   const tree = merger.build();
   // The tree grows its scale when its root would pass 2^53; the total stays exact.
-  return { tree, total, rounded: tree.scale !== scale, completeness: blocks.completeness };
+  return { tree, total, rounded: tree.scale !== scale };
+}
+
+/** Of a tree in memory, about: six columns, and names as UTF-16. */
+function treeBytes({ nameOf, names }: CallTree): number {
+  return nameOf.length * 32 + names.reduce((sum, name) => sum + name.length * 2 + 40, 0);
 }
 
 /** All samples of the selection as one pprof profile, not compressed. Real functions, lines and mappings. */
@@ -54,7 +78,9 @@ export async function selectPprof(
   hub: Hub,
   selection: Selection,
 ): Promise<{ bytes: Uint8Array; completeness: Completeness }> {
-  const { type, blocks } = await openSelection(hub, selection);
+  const planned = await planSelection(hub, selection);
+  const { type } = planned;
+  const blocks = await openParts(hub, planned, 'samples');
   const scale = commonScaleOf(blocks.parts);
   const symbols = new SymbolTable();
   let values = new Float64Array(1024);
@@ -86,24 +112,45 @@ export interface SeriesPoints {
   readonly points: { timeMs: number; value: number }[];
 }
 
+export interface SeriesRequest extends Selection {
+  readonly stepMs: number;
+  readonly groupBy: readonly string[];
+  readonly aggregation: 'sum' | 'average';
+  /** Most lines, those with the largest sums; absent or 0 = all. */
+  readonly limit?: number;
+}
+
 /**
  * Values over time, per combination of `groupBy` labels. Points lie at start, start + step, … ≤ end; a point at t sums
  * the windows that start in (t − step, t], as Pyroscope's SelectSeries does. Reads totals only, never stacks.
  */
 export async function selectSeries(
   hub: Hub,
-  request: Selection & {
-    stepMs: number;
-    groupBy: readonly string[];
-    aggregation: 'sum' | 'average';
-    limit?: number;
-  },
+  request: SeriesRequest,
 ): Promise<{ series: SeriesPoints[]; completeness: Completeness }> {
   const { stepMs, start, end } = request;
   if (!(stepMs >= 1)) throw new RejectedError('invalid', 'step must be >= 1ms');
   // Half-open [start − step + 1, end + 1) in whole ms is the same as (start − step, end].
   const range = { ...request, start: start - stepMs + 1, end: end + 1 };
-  const { blocks } = await openSelection(hub, range, { length: stepMs, offset: start });
+  const planned = await planSelection(hub, range, { length: stepMs, offset: start });
+  const { groupBy, aggregation, limit } = request;
+  const answer = await cachedAnswer(
+    hub,
+    `series ${questionOf(request)} ${JSON.stringify([stepMs, groupBy, aggregation, limit])}`,
+    planned,
+    () => computeSeries(hub, request, planned),
+    ({ series }) => series.reduce((sum, line) => sum + 200 + line.points.length * 40, 0),
+  );
+  return { ...answer, completeness: planned.completeness };
+}
+
+async function computeSeries(
+  hub: Hub,
+  request: SeriesRequest,
+  planned: PlannedSelection,
+): Promise<{ series: SeriesPoints[] }> {
+  const { stepMs, start, end } = request;
+  const blocks = await openParts(hub, planned, 'totals');
   const lines = new Map<string, { labels: Labels; buckets: Map<number, Bucket> }>();
   await eachRow(hub, blocks, (labels, row) => {
     const grouped = labelsOf(request.groupBy.map((name) => [name, labelValue(labels, name)] as const));
@@ -122,7 +169,7 @@ export async function selectSeries(
         value: request.aggregation === 'average' ? value / windows : value,
       })),
   }));
-  return { series: topSeries(series, request.limit), completeness: blocks.completeness };
+  return { series: topSeries(series, request.limit) };
 }
 
 /** One bucket of a timeline. */
@@ -147,13 +194,28 @@ export async function selectTimeline(
   completeness: Completeness;
 }> {
   const stepMs = roundStep((request.end - request.start) / Math.max(1, request.maxPoints));
-  const { type, blocks } = await openSelection(hub, request, { length: stepMs, offset: 0 });
+  const planned = await planSelection(hub, request, { length: stepMs, offset: 0 });
+  const points = await cachedAnswer(
+    hub,
+    `timeline ${questionOf(request)} ${stepMs}`,
+    planned,
+    () => computeTimeline(hub, planned, stepMs),
+    (points) => points.length * 120,
+  );
+  return { stepMs, unit: planned.type.sampleUnit, points, completeness: planned.completeness };
+}
+
+async function computeTimeline(
+  hub: Hub,
+  planned: PlannedSelection,
+  stepMs: number,
+): Promise<TimelinePoint[]> {
+  const blocks = await openParts(hub, planned, 'totals');
   const buckets = new Map<number, Bucket>();
   await eachRow(hub, blocks, (_labels, row) => {
     addToBucket(buckets, Math.floor(row.start / stepMs) * stepMs, row);
   });
-  const points = [...buckets].sort(([a], [b]) => a - b).map(([timeMs, bucket]) => ({ timeMs, ...bucket }));
-  return { stepMs, unit: type.sampleUnit, points, completeness: blocks.completeness };
+  return [...buckets].sort(([a], [b]) => a - b).map(([timeMs, bucket]) => ({ timeMs, ...bucket }));
 }
 
 interface Bucket {
@@ -215,15 +277,22 @@ async function eachRow(
   );
 }
 
-async function openSelection(
+type PlannedSelection = PlannedRead & { readonly type: ProfileType };
+
+async function planSelection(
   hub: Hub,
   selection: Selection,
   steps?: SeriesSelection['steps'],
-): Promise<{ type: ProfileType; blocks: BlockParts }> {
+): Promise<PlannedSelection> {
   const type = parseProfileType(selection.profileType);
   const { matchers } = parseSelector(selection.selector);
   const { start, end } = selection;
-  return { type, blocks: await openBlockParts(hub, { matchers, start, end, profileType: type.id, steps }) };
+  const planned = await planRead(hub, { matchers, start, end, profileType: type.id, steps });
+  return { ...planned, type };
+}
+
+function questionOf({ profileType, selector, start, end }: Selection): string {
+  return JSON.stringify([profileType, selector, start, end]);
 }
 
 function readSamples(part: DatasetPart) {

@@ -1,4 +1,5 @@
 import { gunzip } from '../api/gunzip.ts';
+import { AnswerCache } from '../pipeline/answer-cache.ts';
 import { defaultHubSettings, type Hub, type HubSettings, type Telemetry } from '../pipeline/hub.ts';
 import { compileLinearRegex } from '../pipeline/linear-regex.ts';
 import type { EmbeddedStorage } from '../storage/embedded/open-embedded-storage.ts';
@@ -15,6 +16,9 @@ const VISIBILITY_MS = 5000;
 
 /** On one machine a heartbeat costs nothing, and who watches a first agent wants to see it live. */
 const HEARTBEAT_MS = 15_000;
+
+/** Answers kept in memory, for pages that are looked at again. */
+const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 
 /** The hub of one machine: the use cases' ports on a data folder. */
 export function openHub(
@@ -38,5 +42,6 @@ export function openHub(
       ...options.settings,
     },
     telemetry: options.telemetry,
+    answers: new AnswerCache(ANSWER_BYTES_MAX),
   };
 }

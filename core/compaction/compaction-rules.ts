@@ -45,7 +45,7 @@ export const DEFAULT_COMPACTION_RULES: CompactionRules = {
   blocksMax: 72,
   bytesMax: 320 * MIB,
   partBytesMax: 64 * MIB,
-  datasetBytesMax: 192 * MIB,
+  datasetBytesMax: 96 * MIB,
   rejoinBytesMax: 32 * MIB,
   resolutions: [
     { seconds: 300, from: 'close', joinMs: 0 },

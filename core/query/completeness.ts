@@ -16,6 +16,11 @@ export interface Completeness {
   lagMs: number;
   /** Coarsest time step of the windows read, in seconds; 0 when all were raw. */
   resolutionSeconds: number;
+  /**
+   * Set when reading all would have taken more than the limit: the answer covers [continueBefore, end), ms since epoch,
+   * and the same question with this as its end goes on.
+   */
+  continueBefore?: number;
   /** What else a reader should know, in sentences. */
   notes: string[];
 }

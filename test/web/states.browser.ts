@@ -127,7 +127,13 @@ test('clusters: what is disabled or removed says what that means, and a new one 
       .evaluateAll((all) => all.map((section) => section.getAttribute('aria-label'))),
     ['Cluster This machine', 'Cluster fresh', 'Cluster staging', 'Cluster old-eu'],
   );
-  await page().getByRole('button', { name: 'Copy: cinderblock cluster add NAME' }).waitFor();
+  const copies = (command: string) =>
+    page().getByRole('button', {
+      name: `Copy: cinderblock cluster ${command} --url ${fake.url.slice(0, -1)}`,
+    });
+  await copies('enable staging').waitFor();
+  await copies('doctor fresh').waitFor();
+  await copies('add NAME').waitFor();
 });
 
 test('cores are measured against the time that has data', async () => {

@@ -3,11 +3,17 @@ import { test } from 'node:test';
 import { topTable } from '../../../core/flamegraph/top-table.ts';
 import { filterOptions } from '../../../web/src/parts/filter-options.ts';
 import type { Agent } from '../../../web/src/state/api.ts';
-import { agentHealth, sortAgents } from '../../../web/src/state/cluster-health.ts';
+import {
+  agentHealth,
+  clusterStanding,
+  lastHeartbeat,
+  sortAgents,
+  sortClusters,
+} from '../../../web/src/state/cluster-health.ts';
 import { completenessFacts, completenessSummary } from '../../../web/src/state/completeness.ts';
 import { nearestRange } from '../../../web/src/state/nearest-range.ts';
 import { isCpuTime, profileTypeName, sortProfileTypes } from '../../../web/src/state/profile-type.ts';
-import { actionOf, SHORTCUTS } from '../../../web/src/state/shortcuts.ts';
+import { actionOf, keyName, SHORTCUTS } from '../../../web/src/state/shortcuts.ts';
 import { tableOrder } from '../../../web/src/state/table-rows.ts';
 import { aHeader, treeOf } from '../../core/flamegraph/random-trees.ts';
 
@@ -31,6 +37,13 @@ test('every key belongs to one action', () => {
   assert.equal(press('F10', { shiftKey: true }), 'menu');
   assert.equal(press('C', { shiftKey: true }), 'collapse-module');
   assert.equal(press('c', { ctrlKey: true }), undefined);
+  assert.deepEqual(['Shift+ArrowLeft', 'ArrowUp', '+', 'Home', 'Escape'].map(keyName), [
+    'Shift+←',
+    '↑',
+    '+',
+    'Home',
+    'Esc',
+  ]);
 });
 
 test('completeness in words', () => {
@@ -146,4 +159,30 @@ test('options are found by every typed word, those that start with it first', ()
     ['api search', 'search api'],
   );
   assert.equal(filterOptions(options, '').length, 3);
+});
+
+test('a cluster says what its status means, and those that should report come first', () => {
+  const cluster = (id: string, status: string, agents: Agent[] = []) => ({
+    id,
+    displayName: '',
+    status,
+    agents,
+  });
+  assert.equal(clusterStanding(cluster('a', 'active')).consequence, '');
+  assert.match(clusterStanding(cluster('a', 'disabled')).consequence, /refuses its batches/);
+  assert.match(clusterStanding(cluster('a', 'removed')).consequence, /retention/);
+  assert.equal(clusterStanding(cluster('a', 'moving')).word, 'moving', 'a status of a newer server stays');
+  const all = [
+    cluster('d', 'removed'),
+    cluster('c', 'active'),
+    cluster('b', 'disabled'),
+    cluster('a', 'active'),
+  ];
+  assert.deepEqual(
+    sortClusters(all).map(({ id }) => id),
+    ['a', 'c', 'b', 'd'],
+  );
+  assert.equal(lastHeartbeat(cluster('a', 'active')), undefined);
+  const older = { ...agent, lastSeenMs: 5 };
+  assert.equal(lastHeartbeat(cluster('a', 'active', [older, agent])), agent.lastSeenMs);
 });

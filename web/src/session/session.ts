@@ -184,17 +184,22 @@ export async function authorization(): Promise<string | undefined> {
  * that has just been renewed.
  */
 export async function renewAfterRefusal(): Promise<boolean> {
-  if (grant === undefined || Date.now() - renewedAt < RENEWED_JUST_NOW_MS) return false;
+  if (grant === undefined || isFresh()) return false;
   await renewNow();
   return grant !== undefined;
 }
 
-/** Keeps the session in step with what the API says of it. */
+/** A new token would be no better. */
+function isFresh(): boolean {
+  return Date.now() - renewedAt < RENEWED_JUST_NOW_MS;
+}
+
+/** Keeps the session in step with what the API says of it. A fresh token that is not taken is no matter of time. */
 export function noteAnswer(status: number): void {
   const now = session.peek();
   if (now.kind !== 'signed-in' && now.kind !== 'refused') return;
-  if (status === 401) expire();
-  else if (status === 403) session.value = { kind: 'refused', person: now.person };
+  if (status === 401 && !isFresh()) expire();
+  else if (status === 401 || status === 403) session.value = { kind: 'refused', person: now.person };
   else if (now.kind === 'refused' && status < 400) session.value = { kind: 'signed-in', person: now.person };
 }
 

@@ -67,9 +67,9 @@ export interface ClusterStanding {
 }
 
 /** What the registry says of a cluster, in words. A status of a newer server stays as it is. */
-export function clusterStanding({ id, status }: Cluster): ClusterStanding {
+export function clusterStanding({ status }: Cluster): ClusterStanding {
   if (status === 'disabled') {
-    const consequence = `The hub refuses its batches; the agents keep them. “cinderblock cluster enable ${id}” lets them in.`;
+    const consequence = 'The hub refuses its batches, and the agents keep them until this lets them in:';
     return { health: 'warn', word: 'disabled', consequence };
   }
   if (status === 'removed') {

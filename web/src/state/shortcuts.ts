@@ -110,7 +110,7 @@ const KEY_NAMES: Record<string, string> = {
 };
 
 export function keyName(key: string): string {
-  return KEY_NAMES[key] ?? key;
+  return key.replace(/\w+$/, (last) => KEY_NAMES[last] ?? last);
 }
 
 export function keysOf(id: ActionId): string {

@@ -1,4 +1,6 @@
+import { needsToken } from '../session/session.ts';
 import { type Agent, type AuditHour, auditLoss, type Cluster, listClusters } from '../state/api.ts';
+import { cliCommand } from '../state/cli-command.ts';
 import {
   agentHealth,
   clusterStanding,
@@ -78,10 +80,15 @@ function ClusterSection({ cluster, nowMs }: { cluster: Cluster; nowMs: number })
         <Heartbeat cluster={cluster} nowMs={nowMs} />
       </h3>
       {consequence !== '' && <p class="empty-line">{consequence}</p>}
+      {cluster.status === 'disabled' && <Command text={cliCommand(`cluster enable ${cluster.id}`)} />}
       {cluster.agents.length === 0 && word === 'active' && (
-        <p class="empty-line">
-          No agent has reported yet. What “cinderblock cluster add” printed says how to start them.
-        </p>
+        <>
+          <p class="empty-line">
+            No agent has reported yet. Start them as “cluster add” said; this looks for what keeps them from
+            being heard:
+          </p>
+          <Command text={cliCommand(`cluster doctor ${cluster.id}`)} />
+        </>
       )}
       {cluster.agents.length > 0 && (
         // Of a removed cluster the agents are history.
@@ -149,10 +156,16 @@ function AddCluster() {
   return (
     <section class="panel padded" aria-labelledby="add-title">
       <h2 id="add-title">Add a cluster</h2>
-      <Command text="cinderblock cluster add NAME" />
+      <Command text={cliCommand('cluster add NAME')} />
       <p class="rule">
         It registers the cluster and prints what its agents need, step by step. The cluster is on this page at
         once, and its agents with their first heartbeat.
+        {needsToken() && (
+          <>
+            {' '}
+            It asks for an API token with the scope admin, in <code>CINDERBLOCK_TOKEN</code>.
+          </>
+        )}
       </p>
     </section>
   );

@@ -17,8 +17,10 @@ import { TABLE_READS } from './hub-table.ts';
 const INGEST_PARTITIONS = ['agents#*', 'agent-clusters', 'ledger#*', 'ledger-hours'];
 
 /** What an administrator changes, and what else is seen: agents, and what of their batches is missing. */
-const ADMIN_PARTITIONS = ['clusters', 'credential#*', 'credentials#*', 'api-token#*', 'api-tokens'];
-const SEEN_PARTITIONS = ['agents#*', 'agent-clusters', 'ledger#*', 'ledger-hours'];
+const ADMIN_PARTITIONS = ['clusters', 'api-token#*', 'api-tokens'];
+const SEEN_PARTITIONS = [
+  ...['agents#*', 'agent-clusters', 'ledger#*', 'ledger-hours', 'credential#*', 'credentials#*'],
+];
 
 /** What answers are made of; no token, no key. */
 const QUERY_PARTITIONS = [
@@ -155,7 +157,7 @@ export class AdminFunction extends HubFunction {
     });
     const { blocks, table, queue } = props.storage;
     blocks.allow(this.role, QUARANTINE, 's3:GetObject', 's3:PutObject', 's3:DeleteObject');
-    blocks.allow(this.role, INBOX, 's3:GetObject', 's3:PutObject', 's3:DeleteObject');
+    blocks.allow(this.role, INBOX, 's3:GetObject', 's3:PutObject');
     blocks.allowList(this.role);
     table.allow(this.role, TABLE_READS, [...ADMIN_PARTITIONS, ...SEEN_PARTITIONS]);
     table.allow(this.role, ['dynamodb:PutItem', 'dynamodb:UpdateItem'], ADMIN_PARTITIONS);

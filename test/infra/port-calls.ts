@@ -1,0 +1,217 @@
+// What each function asks of its ports, found out by running it: every route, and every way that a batch may go.
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { adminRoutes } from '../../api/admin/admin-routes.ts';
+import { healthRoutes } from '../../api/health-routes.ts';
+import { queryRoutes } from '../../api/query/query-routes.ts';
+import { adminHandler } from '../../functions/admin.ts';
+import { authorizerHandler } from '../../functions/authorizer.ts';
+import { ingestHandler } from '../../functions/ingest.ts';
+import { processorHandler } from '../../functions/processor.ts';
+import { queryHandler } from '../../functions/query.ts';
+import type { Hub } from '../../pipeline/hub.ts';
+import { ingestBatch } from '../../pipeline/ingest-batch.ts';
+import { processBatches } from '../../pipeline/process-batches.ts';
+import { quarantineBatch } from '../../pipeline/quarantine.ts';
+import { MAX_INLINE_BYTES } from '../../storage/batch-queue.ts';
+import { inboxKey } from '../../storage/names.ts';
+import { pprofOf } from '../api/pprof-fixture.ts';
+import { CPU } from '../core/block/fixtures.ts';
+import {
+  agentOf,
+  callerWith,
+  contextOf,
+  httpEvent,
+  json,
+  openFunctionHub,
+  sqsEvent,
+} from '../functions/function-events.ts';
+import { batchOf, NOW } from '../pipeline/fixtures.ts';
+
+const PORTS = ['objects', 'catalog', 'queue', 'registry', 'leases'] as const;
+
+/** The same hub; each call of a port is noted as `registry.getCluster`, those of objects with where: `objects.put inbox`. */
+function noting(hub: Hub, calls: Set<string>): Hub {
+  const noted = (name: string, port: object) =>
+    new Proxy(port, {
+      get(target, property) {
+        const member = Reflect.get(target, property);
+        if (typeof member !== 'function') return member;
+        return (...args: unknown[]) => {
+          const where = name === 'objects' ? ` ${String(args[0]).split('/')[0]}` : '';
+          calls.add(`${name}.${String(property)}${where}`);
+          return member.apply(target, args);
+        };
+      },
+    });
+  return { ...hub, ...Object.fromEntries(PORTS.map((name) => [name, noted(name, hub[name])])) };
+}
+
+async function open(t: TestContext) {
+  const under = await openFunctionHub(t);
+  const calls = new Set<string>();
+  const hub = noting(under.hub, calls);
+  return { hub: under.hub, calls, openNoted: () => ({ ...under.open(), hub }) };
+}
+
+const messageOf = (sequence: number, content: { payload: Uint8Array } | { objectKey: string }) => ({
+  ...{ batchId: `c/n/b/${sequence}`, tenant: 'default', cluster: 'c', receivedAt: NOW },
+  ...content,
+});
+const smallBatch = (sequence: number) => batchOf(sequence, [{ stacks: { 'main;work': 1 }, samples: 1 }]);
+const POISON = smallBatch(9).slice(0, 40);
+
+/** Names that no compression makes small. */
+function longBatch(): Uint8Array {
+  let seed = 1;
+  const name = () =>
+    Array.from({ length: 60 }, () => ((seed = (seed * 48271) % 2147483647) % 36).toString(36)).join('');
+  const batch = batchOf(8, [{ stacks: Object.fromEntries(Array.from({ length: 9000 }, () => [name(), 1])) }]);
+  assert.ok(batch.length > MAX_INLINE_BYTES, String(batch.length));
+  return batch;
+}
+
+const JSON_BODY = { 'content-type': 'application/json' };
+
+export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>> = {
+  async Ingest(t) {
+    const { calls, openNoted } = await open(t);
+    const handler = ingestHandler(openNoted);
+    const send = async (
+      path: string,
+      body: Uint8Array | string,
+      authorizer: ReturnType<typeof callerWith | typeof agentOf>,
+    ) => {
+      const result = await handler(httpEvent(path, { body, authorizer, headers: {} }), contextOf());
+      assert.ok(result.statusCode < 300, `${path}: ${result.statusCode} ${result.body}`);
+    };
+    await send('/v1/clusters/c/batches', smallBatch(1), agentOf('c'));
+    await send('/v1/clusters/c/batches', longBatch(), agentOf('c'));
+    const heartbeat = JSON.stringify({ node: 'n', bootId: 'b', version: '1', engine: 'perf' });
+    await send('/v1/clusters/c/heartbeat', heartbeat, agentOf('c'));
+    const pprof = pprofOf({ stacks: { main: [1] }, timeMs: NOW - 1000, durationMs: 1000 });
+    await send(
+      `/ingest?name=shop&format=pprof&from=${NOW / 1000 - 10}&until=${NOW / 1000}`,
+      pprof,
+      callerWith('ingest'),
+    );
+    return calls;
+  },
+
+  async Processor(t) {
+    const { hub, calls, openNoted } = await open(t);
+    const objectKey = inboxKey('default', 'c', 'b2');
+    await hub.objects.put(objectKey, smallBatch(2));
+    const messages = [
+      messageOf(1, { payload: smallBatch(1) }),
+      messageOf(2, { objectKey }),
+      messageOf(9, { payload: POISON }),
+    ];
+    const { batchItemFailures } = await processorHandler(openNoted)(sqsEvent(messages as never), contextOf());
+    assert.deepEqual(batchItemFailures, []);
+    return calls;
+  },
+
+  async Query(t) {
+    const { hub, calls, openNoted } = await open(t);
+    await ingestBatch(hub, { cluster: 'c', bytes: smallBatch(1) });
+    await processBatches(hub);
+    const handler = queryHandler(openNoted);
+    const range = { start: NOW - 3_600_000, end: NOW, from: NOW - 3_600_000, until: NOW };
+    const selection = {
+      profileTypeID: CPU,
+      profileType: CPU,
+      labelSelector: '{}',
+      selector: '{}',
+      name: 'service_name',
+    };
+    const body = JSON.stringify({
+      ...range,
+      ...selection,
+      step: 60,
+      groupBy: ['service_name'],
+      cluster: 'c',
+    });
+    const parameters = { profile_type: CPU, query: `${CPU}{}`, selector: '{}', label: 'service_name' };
+    const search = new URLSearchParams({
+      ...parameters,
+      from: 'now-1h',
+      start: String(range.start),
+      end: String(NOW),
+    });
+    const authorizer = callerWith('query');
+    let answered = 0;
+    for (const { method, path } of [...healthRoutes('1'), ...queryRoutes()]) {
+      const event = httpEvent(`${path}?${search}`, {
+        method,
+        authorizer,
+        headers: JSON_BODY,
+        ...(method === 'POST' ? { body } : {}),
+      });
+      const { statusCode } = await handler(event, contextOf());
+      assert.notEqual(statusCode, 500, path);
+      if (statusCode === 200) answered++;
+    }
+    assert.ok(answered >= 12, `${answered} routes answered`);
+    return calls;
+  },
+
+  async Admin(t) {
+    const { hub, calls, openNoted } = await open(t);
+    const handler = adminHandler(openNoted);
+    const answers = new Map<string, { statusCode: number; body: string }>();
+    const call = async (method: string, message: object) => {
+      const options = {
+        body: JSON.stringify(message),
+        headers: JSON_BODY,
+        authorizer: callerWith('query admin'),
+      };
+      const result = await handler(httpEvent(`/cinderblock.v1.AdminService/${method}`, options), contextOf());
+      assert.equal(result.statusCode, 200, `${method}: ${result.body}`);
+      answers.set(method, result);
+      return json(result);
+    };
+    await call('AddCluster', { cluster: 'edge' });
+    await call('GetCluster', { cluster: 'edge' });
+    await call('RotateCluster', { cluster: 'edge' });
+    await call('DisableCluster', { cluster: 'edge' });
+    await call('EnableCluster', { cluster: 'edge' });
+    await call('RemoveCluster', { cluster: 'edge' });
+    await call('AddCluster', { cluster: 'edge' });
+    const { info } = await call('IssueToken', { name: 'grafana', scopes: ['query'] });
+    await call('ListTokens', {});
+    await call('RevokeToken', { token: info.id });
+    await call('GetQueue', {});
+    await call('RedriveDeadLetters', { all: true });
+    await call('RedriveDeadLetters', { ids: ['1'] });
+    await call('DiscardDeadLetters', { all: true });
+    await call('DiscardDeadLetters', { ids: ['1'] });
+    for (const bytes of [POISON, longBatch()]) await quarantined(hub, bytes);
+    const { batches } = await call('ListQuarantine', {});
+    for (const { id } of batches) await call('RequeueQuarantined', { id });
+    await quarantined(hub, POISON);
+    const [again] = (await call('ListQuarantine', {})).batches;
+    await call('DiscardQuarantined', { id: again.id });
+    const methods = adminRoutes().map(({ path }) => path.split('/').at(-1)!);
+    assert.deepEqual([...answers.keys()].sort(), [...new Set(methods)].sort(), 'every method is called');
+    return calls;
+  },
+
+  async Authorizer(t) {
+    const { calls, openNoted } = await open(t);
+    const { hub, telemetry } = openNoted();
+    const gate = { registry: hub.registry, clock: hub.clock, telemetry, verifyPerson: async () => undefined };
+    const handler = authorizerHandler(() => gate);
+    await handler({ headers: { authorization: 'Bearer token' } }, contextOf());
+    return calls;
+  },
+};
+
+async function quarantined(hub: Hub, payload: Uint8Array): Promise<void> {
+  const objectKey = inboxKey('default', 'c', 'b9');
+  const isLong = payload.length > MAX_INLINE_BYTES;
+  if (isLong) await hub.objects.put(objectKey, payload);
+  await hub.queue.send(messageOf(9, isLong ? { objectKey } : { payload }));
+  const [received] = await hub.queue.receive({ max: 1, visibilityMs: 1000 });
+  await quarantineBatch(hub, received!, new Error('test'));
+}

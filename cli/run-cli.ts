@@ -11,7 +11,7 @@ import { spoolCommand } from './spool-command.ts';
 import { InterruptedError, OutputClosedError, styled, type Terminal } from './terminal.ts';
 import { tokenCommand } from './token-command.ts';
 
-const COMMANDS: readonly Command[] = [
+export const COMMANDS: readonly Command[] = [
   serveCommand,
   pushCommand,
   queryCommand,

@@ -6,7 +6,8 @@ import { type AgentReport, agentReport } from './list-clusters.ts';
 import { type RoleAccess, roleAccess } from './new-access.ts';
 
 const HOUR_MS = 3_600_000;
-const LOSS_HOURS = 24;
+const LOSS_HOURS_DEFAULT = 24;
+const LOSS_HOURS_MAX = 72;
 
 /** All that is known of one cluster, for whoever looks after it. */
 export interface ClusterDetails {
@@ -16,21 +17,33 @@ export interface ClusterDetails {
   /** Empty on hubs whose clusters have roles. */
   credentials: Omit<Credential, 'secret'>[];
   role: RoleAccess | undefined;
-  /** Of the last 24 hours. */
+  /** Of the last hours, as many as were asked for. */
   loss: LossHour[];
   /** How often agents are asked to send a heartbeat, ms. */
   heartbeatMs: number;
 }
 
-/** @throws RejectedError 'not-found' */
-export async function getCluster(hub: Hub, name: string): Promise<ClusterDetails> {
+/**
+ * @param lossHours hours of which loss is told, up to now; 0 to 72
+ * @throws RejectedError 'not-found', 'invalid'
+ */
+export async function getCluster(
+  hub: Hub,
+  name: string,
+  lossHours: number = LOSS_HOURS_DEFAULT,
+): Promise<ClusterDetails> {
+  if (lossHours > LOSS_HOURS_MAX) {
+    throw new RejectedError(
+      'invalid',
+      `loss of ${lossHours} hours was asked for, at most ${LOSS_HOURS_MAX} are told`,
+    );
+  }
   const cluster = await knownCluster(hub, name);
   const nowMs = hub.clock();
-  const start = Math.floor(nowMs / HOUR_MS) * HOUR_MS - (LOSS_HOURS - 1) * HOUR_MS;
   const [agents, credentials, loss] = await Promise.all([
     hub.registry.listAgents(name),
     hub.registry.listCredentials(name),
-    auditLoss(hub, { start, end: nowMs + hub.settings.futureWindowMs, cluster: name }),
+    recentLoss(hub, name, nowMs, lossHours),
   ]);
   return {
     ...{ cluster, nowMs, credentials, loss },
@@ -38,6 +51,13 @@ export async function getCluster(hub: Hub, name: string): Promise<ClusterDetails
     role: roleAccess(hub, cluster),
     heartbeatMs: hub.settings.heartbeatMs,
   };
+}
+
+/** Of whole hours, the one that goes on included. */
+async function recentLoss(hub: Hub, cluster: string, nowMs: number, hours: number): Promise<LossHour[]> {
+  if (hours === 0) return [];
+  const start = Math.floor(nowMs / HOUR_MS) * HOUR_MS - (hours - 1) * HOUR_MS;
+  return auditLoss(hub, { start, end: nowMs + hub.settings.futureWindowMs, cluster });
 }
 
 /** @throws RejectedError 'not-found' */

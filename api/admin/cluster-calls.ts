@@ -30,7 +30,7 @@ export const clusterCalls: ClusterCalls = {
   },
 
   async getCluster(request, context) {
-    const details = await getCluster(callOf(context).hub, request.cluster);
+    const details = await getCluster(callOf(context).hub, request.cluster, request.lossHours);
     const { cluster, nowMs, agents, credentials, role, loss } = details;
     return {
       cluster: cluster.cluster,

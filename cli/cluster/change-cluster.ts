@@ -106,7 +106,7 @@ export async function removeCluster(
   const { cluster, output } = options;
   const consequence = `All access of ${cluster} ends at once; its profiles stay`;
   if (!(await confirmed(terminal, options.yes, consequence))) return ExitCode.refused;
-  const { role } = await admin.call('GetCluster', { cluster });
+  const { role } = await admin.call('GetCluster', { cluster, lossHours: 0 });
   const { revokedKeys } = await admin.call('RemoveCluster', { cluster });
   const found = role && findConfig(options.configFile, role, cluster);
   const isDropped = found !== undefined && 'file' in found && dropEntry(found.file, cluster);

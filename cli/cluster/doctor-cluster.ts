@@ -68,6 +68,6 @@ export async function* probeFromHere(
 
 /** Where agents send to, for a probe whose environment does not say. */
 export async function ingestUrlOf(admin: AdminClient, cluster: string): Promise<string> {
-  const { role } = await admin.call('GetCluster', { cluster });
+  const { role } = await admin.call('GetCluster', { cluster, lossHours: 0 });
   return role?.ingestUrl ?? admin.hub.url;
 }

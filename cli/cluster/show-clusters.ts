@@ -48,7 +48,7 @@ export async function showCluster(
   { cluster, output }: { cluster: string; output: 'text' | 'json' },
   terminal: Terminal,
 ): Promise<void> {
-  const info = await admin.call('GetCluster', { cluster });
+  const info = await admin.call('GetCluster', { cluster, lossHours: 0 });
   await terminal.write(output === 'json' ? jsonText(info) : clusterText(info, terminal));
 }
 

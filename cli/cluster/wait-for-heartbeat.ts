@@ -35,7 +35,7 @@ export async function waitForHeartbeat(
 
 async function newAgent(admin: AdminClient, cluster: string, since: number): Promise<AgentInfo | undefined> {
   try {
-    const { agents } = await admin.call('GetCluster', { cluster });
+    const { agents } = await admin.call('GetCluster', { cluster, lossHours: 0 });
     return agents.find(({ lastSeenMs }) => Number(lastSeenMs) >= since);
   } catch (error) {
     // A hub that is away for a moment is what waiting is for.

@@ -184,3 +184,16 @@ test('a rotated external id comes first, and the one before it stays until the r
   assert.ok(![first, second, third, fourth].includes(fresh));
   assert.deepEqual(more, []);
 });
+
+test('what a cluster lost is told for as many hours as are asked for', async (t) => {
+  const api = await openAdmin(t);
+  const { keyPair } = await api.admin('AddCluster', { cluster: 'edge' });
+  await sent(api, 'edge', keyPair);
+  const { loss } = await api.admin('GetCluster', { cluster: 'edge' });
+  assert.deepEqual(
+    loss.map(({ taken }: Json) => taken),
+    ['1'],
+  );
+  assert.deepEqual((await api.admin('GetCluster', { cluster: 'edge', lossHours: 0 })).loss, []);
+  await api.refuses('GetCluster', { cluster: 'edge', lossHours: 73 }, 400, /at most 72 are told/);
+});

@@ -150,6 +150,13 @@ export declare type GetClusterRequest = Message<"cinderblock.v1.GetClusterReques
    * @generated from field: string cluster = 1;
    */
   cluster: string;
+
+  /**
+   * Hours of which loss is told, up to now; default 24, at most 72, 0 for none. Each costs reads.
+   *
+   * @generated from field: optional uint32 loss_hours = 2;
+   */
+  lossHours?: number | undefined;
 };
 
 /**
@@ -209,7 +216,7 @@ export declare type GetClusterResponse = Message<"cinderblock.v1.GetClusterRespo
   role?: ClusterRole | undefined;
 
   /**
-   * Of the last 24 hours, oldest first; hours without a batch are left out.
+   * Oldest first; hours without a batch are left out.
    *
    * @generated from field: repeated cinderblock.v1.LossHour loss = 9;
    */

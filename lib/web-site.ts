@@ -72,12 +72,13 @@ export class WebSite extends Construct {
     super(scope, id);
     this.#bucket = this.#addBucket();
     const headers = this.#addHeaders(props.signIn);
+    const api = apiBehavior(props, headers);
     this.distribution = new Distribution(this, 'Default', {
       comment: 'Cinderblock',
       defaultRootObject: 'index.html',
       httpVersion: HttpVersion.HTTP2_AND_3,
       defaultBehavior: this.#pageBehavior(headers),
-      additionalBehaviors: Object.fromEntries(API_PATHS.map((path) => [path, apiBehavior(props, headers)])),
+      additionalBehaviors: Object.fromEntries(API_PATHS.map((path) => [path, api])),
     });
     acknowledge(this.distribution, {
       'AwsSolutions-CFR1': 'Profiles are for whoever may sign in, wherever they are.',

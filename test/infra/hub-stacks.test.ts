@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { runInNewContext } from 'node:vm';
 import { CfnResource, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
@@ -95,11 +96,13 @@ describe('routes', () => {
     ]) {
       assert.ok(!isApi(path), path);
     }
-    const { CacheBehaviors } = hub.query.one('AWS::CloudFront::Distribution').Properties.DistributionConfig;
+    const { CacheBehaviors, Origins } = hub.query.one('AWS::CloudFront::Distribution').Properties
+      .DistributionConfig;
     assert.deepEqual(
       CacheBehaviors.map(({ PathPattern }: { PathPattern: string }) => PathPattern),
       API_PATHS,
     );
+    assert.equal(Origins.length, 2, 'the page and the API');
   });
 
   test('stages log and throttle', () => {
@@ -403,6 +406,16 @@ describe('sign-in and page', () => {
     assert.equal(headers.FrameOptions.FrameOption, 'DENY');
     assert.ok(headers.StrictTransportSecurity.AccessControlMaxAgeSec >= 31_536_000);
     assert.ok(headers.ContentTypeOptions && headers.ReferrerPolicy);
+  });
+
+  test('every path of a view is the page, and files are files', () => {
+    const { FunctionCode } = hub.query.one('AWS::CloudFront::Function').Properties;
+    const shown = (uri: string) =>
+      runInNewContext(`${FunctionCode}; handler({ request: { uri } }).uri`, { uri });
+    for (const view of ['/', '/explore', '/clusters/eu.west/x'])
+      assert.equal(shown(view), '/index.html', view);
+    for (const file of ['/index.html', '/config.json', '/assets/main-1a2b.js'])
+      assert.equal(shown(file), file);
   });
 
   test('no page, no CloudFront, nothing uploaded', () => {

@@ -12,6 +12,8 @@ export interface LossHour {
   stored: number;
   /** Sequence numbers that were never seen between two that were: late, or given up by the agent. */
   missingBatches: number;
+  /** Times that a batch came again: an answer was lost, or somebody replays. They change no other number. */
+  duplicateBatches: number;
 }
 
 /** Pushed profiles are numbered per hub process, which skips numbers of refused pushes; no batch can go missing there. */
@@ -32,6 +34,7 @@ export async function auditLoss(
       hour.lostByKernel += counts.samplesLost;
       hour.droppedByAgent += counts.samplesDropped;
       hour.stored += counts.samplesKept;
+      hour.duplicateBatches += counts.duplicates;
     }
     const missing = missingBatches(boot);
     const last = boot.hours.at(-1);
@@ -52,7 +55,10 @@ function hourOf(hours: Map<string, LossHour>, cluster: string, hourMs: number): 
   const key = `${hourMs}|${cluster}`;
   let hour = hours.get(key);
   if (hour === undefined) {
-    hour = { cluster, hourMs, taken: 0, lostByKernel: 0, droppedByAgent: 0, stored: 0, missingBatches: 0 };
+    hour = {
+      ...{ cluster, hourMs, taken: 0, lostByKernel: 0, droppedByAgent: 0, stored: 0 },
+      ...{ missingBatches: 0, duplicateBatches: 0 },
+    };
     hours.set(key, hour);
   }
   return hour;

@@ -144,6 +144,8 @@ export interface HourCounts {
   /** In ms since epoch, a multiple of 3,600,000. */
   hour: number;
   batches: number;
+  /** How often one of them came again with the same content: an answer was lost, or somebody replays. */
+  duplicates: number;
   samplesTaken: number;
   samplesLost: number;
   samplesDropped: number;

@@ -6,6 +6,7 @@ import type { DynamoTable } from './dynamodb-table.ts';
 import { inParallel } from './in-parallel.ts';
 import {
   declareSame,
+  duplicatesAttribute,
   HOUR_MS,
   packRecord,
   recordAttribute,
@@ -98,7 +99,18 @@ async function recordOnce(
   });
   if (outcome.done) return 'recorded';
   const first = text(outcome.old ?? (await table.get(key)) ?? {}, attribute);
-  return declareSame(first, packed) ? 'duplicate' : 'conflict';
+  if (!declareSame(first, packed)) return 'conflict';
+  await countAgain(table, key, record.sequence);
+  return 'duplicate';
+}
+
+/** Costs a write of its own, which a batch that comes once never needs. */
+async function countAgain(table: DynamoTable, key: Key, sequence: number): Promise<void> {
+  await table.update(key, {
+    update: `ADD #${duplicatesAttribute(sequence)} :one`,
+    condition: `attribute_exists(#${recordAttribute(sequence)})`,
+    values: { one: 1 },
+  });
 }
 
 function sliceKey({ cluster, node, bootId, firstWindow }: BatchRecord, start: number): Key {
@@ -147,7 +159,10 @@ async function forgetOld(table: DynamoTable, item: Item, before: number): Promis
   const old = records.filter(({ receivedAt }) => receivedAt < before);
   if (old.length === 0) return 0;
   const key = { pk: text(item, 'pk'), sk: text(item, 'sk') };
-  const names = old.map(({ sequence }) => `#${recordAttribute(sequence)}`);
+  const names = old.flatMap(({ sequence }) => [
+    `#${recordAttribute(sequence)}`,
+    `#${duplicatesAttribute(sequence)}`,
+  ]);
   const outcome = await table.update(key, { update: `REMOVE ${names.join(', ')}` });
   if (outcome.done && recordsOf(outcome.item).length === 0) {
     // Unless a record came meanwhile.

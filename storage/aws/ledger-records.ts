@@ -1,5 +1,5 @@
 import type { BatchRecord, BootSequences, HourCounts } from '../registry.ts';
-import { type Item, text } from './attribute-values.ts';
+import { type Item, number, text } from './attribute-values.ts';
 
 export const HOUR_MS = 3_600_000;
 
@@ -12,6 +12,9 @@ export const SLICE_MS = HOUR_MS / 4;
 
 /** Attributes that hold a record begin so; the sequence follows, in base 36. */
 const RECORD = 'r_';
+
+/** And those that count how often that record came again, if it did, begin so. */
+const DUPLICATES = 'd_';
 
 /** What one item holds in common. The names are of any characters, so they are fields and not parts of a key to split. */
 export interface Slice {
@@ -28,6 +31,15 @@ export function sliceStart(firstWindow: number): number {
 
 export function recordAttribute(sequence: number): string {
   return RECORD + sequence.toString(36);
+}
+
+export function duplicatesAttribute(sequence: number): string {
+  return DUPLICATES + sequence.toString(36);
+}
+
+/** A record, and how often it came again. */
+export interface KeptRecord extends BatchRecord {
+  duplicates: number;
 }
 
 /** The fields of a record in base 36, joined by dots: what an agent declares, and at last when the record arrived. */
@@ -52,7 +64,7 @@ export function declareSame(a: string, b: string): boolean {
 }
 
 /** The records of an item, in no order. */
-export function recordsOf(item: Item): BatchRecord[] {
+export function recordsOf(item: Item): KeptRecord[] {
   const cluster = text(item, 'cluster');
   const node = text(item, 'node');
   const bootId = text(item, 'bootId');
@@ -63,11 +75,13 @@ export function recordsOf(item: Item): BatchRecord[] {
       const packed = text(item, name).split('.');
       const [samplesTaken, samplesLost, samplesDropped, samplesKept, offset, lastWindow, receivedAt] =
         packed.map((digits) => Number.parseInt(digits, 36));
+      const sequence = Number.parseInt(name.slice(RECORD.length), 36);
       return {
         cluster,
         node,
         bootId,
-        sequence: Number.parseInt(name.slice(RECORD.length), 36),
+        sequence,
+        duplicates: number(item, duplicatesAttribute(sequence)),
         samplesTaken,
         samplesLost,
         samplesDropped,
@@ -80,7 +94,7 @@ export function recordsOf(item: Item): BatchRecord[] {
 }
 
 /** Groups records as the port says. Of two with one sequence, which only a lying agent sends, the first to arrive counts. */
-export function summarize(records: BatchRecord[]): BootSequences[] {
+export function summarize(records: KeptRecord[]): BootSequences[] {
   const boots: BootSequences[] = [];
   let last: BatchRecord | undefined;
   for (const record of records.sort(byBootAndSequence)) {
@@ -110,12 +124,13 @@ function emptyBoot({ cluster, node, bootId }: BatchRecord): BootSequences {
   return { cluster, node, bootId, sequences: [], hours: [], lastReceivedAt: 0 };
 }
 
-function addTo(boot: BootSequences, record: BatchRecord): void {
+function addTo(boot: BootSequences, record: KeptRecord): void {
   const last = boot.sequences.at(-1);
   if (last?.end === record.sequence) last.end++;
   else boot.sequences.push({ first: record.sequence, end: record.sequence + 1 });
   const counts = hourOf(boot, record.firstWindow);
   counts.batches++;
+  counts.duplicates += record.duplicates;
   counts.samplesTaken += record.samplesTaken;
   counts.samplesLost += record.samplesLost;
   counts.samplesDropped += record.samplesDropped;
@@ -127,7 +142,10 @@ function hourOf(boot: BootSequences, time: number): HourCounts {
   const hour = time - (time % HOUR_MS);
   let counts = boot.hours.findLast((seen) => seen.hour === hour);
   if (!counts) {
-    counts = { hour, batches: 0, samplesTaken: 0, samplesLost: 0, samplesDropped: 0, samplesKept: 0 };
+    counts = {
+      ...{ hour, batches: 0, duplicates: 0 },
+      ...{ samplesTaken: 0, samplesLost: 0, samplesDropped: 0, samplesKept: 0 },
+    };
     boot.hours.push(counts);
   }
   return counts;

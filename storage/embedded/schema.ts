@@ -160,4 +160,8 @@ export const SCHEMA_STEPS: readonly string[] = [
   ALTER TABLE credentials_2 RENAME TO credentials;
   CREATE INDEX credentials_by_cluster ON credentials (cluster, created_at);
   `,
+  `
+  -- How often a batch came again.
+  ALTER TABLE batches ADD COLUMN duplicates INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

@@ -20,20 +20,23 @@ const COUNTS = [
 // Rows of one group arrive in ascending sequence, so that ranges grow at their end; hours are gathered by key.
 const LIST = `
   SELECT cluster, node, boot_id, sequence, samples_taken, samples_lost, samples_dropped, samples_kept,
-    first_window, received_at
+    first_window, received_at, duplicates
   FROM batches WHERE first_window >= :from AND first_window < :until AND (:cluster IS NULL OR cluster = :cluster)
   ORDER BY cluster, node, boot_id, sequence`;
+
+const WHICH = 'cluster = :cluster AND node = :node AND boot_id = :bootId AND sequence = :sequence';
 
 const SAME = `
   SELECT samples_taken = :samplesTaken AND samples_lost = :samplesLost AND samples_dropped = :samplesDropped
     AND samples_kept = :samplesKept AND first_window = :firstWindow AND last_window = :lastWindow AS same
-  FROM batches WHERE cluster = :cluster AND node = :node AND boot_id = :bootId AND sequence = :sequence`;
+  FROM batches WHERE ${WHICH}`;
 
 /** One short row per batch, in SQLite, summed up when the audit asks. */
 export function sqliteBatchLedger(database: SqliteDatabase): BatchLedger {
   const insert = database.prepare(`INSERT OR IGNORE INTO batches VALUES (:cluster, :node, :bootId, :sequence,
-    :samplesTaken, :samplesLost, :samplesDropped, :samplesKept, :firstWindow, :lastWindow, :receivedAt)`);
+    :samplesTaken, :samplesLost, :samplesDropped, :samplesKept, :firstWindow, :lastWindow, :receivedAt, 0)`);
   const same = database.prepare(SAME);
+  const countAgain = database.prepare(`UPDATE batches SET duplicates = duplicates + 1 WHERE ${WHICH}`);
   const list = database.prepare(LIST);
   const forget = database.prepare('DELETE FROM batches WHERE received_at < :before');
   return {
@@ -42,7 +45,9 @@ export function sqliteBatchLedger(database: SqliteDatabase): BatchLedger {
       const { receivedAt, ...content } = record;
       return database.write(() => {
         if (insert.run({ ...content, receivedAt }).changes === 1) return 'recorded';
-        return same.get(content)?.same === 1 ? 'duplicate' : 'conflict';
+        if (same.get(content)?.same !== 1) return 'conflict';
+        countAgain.run(content);
+        return 'duplicate';
       });
     },
     async listBatchSequences({
@@ -105,6 +110,7 @@ function addTo(boot: BootSequences, row: Fields): void {
   else boot.sequences.push({ first: sequence, end: sequence + 1 });
   const counts = hourOf(boot, Number(row.first_window));
   counts.batches++;
+  counts.duplicates += Number(row.duplicates);
   counts.samplesTaken += Number(row.samples_taken);
   counts.samplesLost += Number(row.samples_lost);
   counts.samplesDropped += Number(row.samples_dropped);
@@ -117,7 +123,10 @@ function hourOf(boot: BootSequences, time: number): HourCounts {
   // Sequences follow time, so the hour is nearly always the last.
   let counts = boot.hours.findLast((seen) => seen.hour === hour);
   if (!counts) {
-    counts = { hour, batches: 0, samplesTaken: 0, samplesLost: 0, samplesDropped: 0, samplesKept: 0 };
+    counts = {
+      ...{ hour, batches: 0, duplicates: 0 },
+      ...{ samplesTaken: 0, samplesLost: 0, samplesDropped: 0, samplesKept: 0 },
+    };
     boot.hours.push(counts);
   }
   return counts;

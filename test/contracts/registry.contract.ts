@@ -174,7 +174,10 @@ export function registryContract(name: string, make: MakeAdapter<Registry>): voi
     }
     const [boot] = await port.listBatchSequences({ from: 0, until: 1e12 });
     assert.deepEqual(boot.hours, [
-      { hour: 10 * HOUR, batches: 1, samplesTaken: 100, samplesLost: 1, samplesDropped: 2, samplesKept: 97 },
+      {
+        ...{ hour: 10 * HOUR, batches: 1, duplicates: 7 },
+        ...{ samplesTaken: 100, samplesLost: 1, samplesDropped: 2, samplesKept: 97 },
+      },
     ]);
     for (const broken of [
       { node: '' },
@@ -198,6 +201,7 @@ export function registryContract(name: string, make: MakeAdapter<Registry>): voi
     const counts = (hour: number, batches: number) => ({
       hour: hour * HOUR,
       batches,
+      duplicates: 0,
       samplesTaken: 100 * batches,
       samplesLost: batches,
       samplesDropped: 2 * batches,

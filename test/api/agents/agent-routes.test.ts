@@ -54,6 +54,9 @@ test('a replayed request changes nothing', async (t) => {
   const replayed = await api.send(BATCHES, request);
   assert.equal(((await replayed.json()) as Json).duplicate, true);
   assert.equal(await storedTotal(api), '3');
+  const range = { start: NOW - 3_600_000, end: NOW };
+  const { body } = await api.call('/cinderblock.v1.QueryService/AuditLoss', range);
+  assert.partialDeepStrictEqual(body.hours[0], { taken: '1', stored: '1', duplicateBatches: '1' });
 });
 
 test('any region, query parameters and odd header spacing verify', async (t) => {

@@ -135,8 +135,18 @@ test('a record of the ledger comes back, in about 40 bytes', () => {
   const packed = packRecord(record, start);
   assert.ok(packed.length <= 40, packed);
   const { cluster, node, bootId } = record;
-  const item = toItem({ pk: 'x', sk: 'y', cluster, node, bootId, start, changes: 1, r_2n9c: packed });
-  assert.deepEqual(recordsOf(item), [record]);
+  const item = toItem({
+    pk: 'x',
+    sk: 'y',
+    cluster,
+    node,
+    bootId,
+    start,
+    changes: 1,
+    r_2n9c: packed,
+    d_2n9c: 2,
+  });
+  assert.deepEqual(recordsOf(item), [{ ...record, duplicates: 2 }]);
   assert.equal(declareSame(packed, packRecord({ ...record, receivedAt: 1 }, start)), true);
   assert.equal(declareSame(packed, packRecord({ ...record, samplesKept: 1 }, start)), false);
 });

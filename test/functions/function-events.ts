@@ -1,11 +1,10 @@
 // Events in the shapes that API Gateway and SQS send, whole as they come, and a hub to serve them on embedded storage.
 import { randomUUID } from 'node:crypto';
 import type { TestContext } from 'node:test';
-import type { Context } from 'aws-lambda';
 import { gunzip } from '../../api/gunzip.ts';
 import type { HttpEvent, HttpResult } from '../../functions/http-event.ts';
 import type { FunctionHub } from '../../functions/open-hub.ts';
-import type { SqsEvent } from '../../functions/processor.ts';
+import type { processorHandler, SqsEvent } from '../../functions/processor.ts';
 import type { Hub } from '../../pipeline/hub.ts';
 import { toContent } from '../../storage/aws/batch-messages.ts';
 import type { BatchMessage } from '../../storage/batch-queue.ts';
@@ -143,6 +142,9 @@ export function sqsEvent(messages: readonly BatchMessage[]): SqsEvent {
     }),
   };
 }
+
+/** What Lambda tells every handler of an invocation. */
+type Context = Parameters<ReturnType<typeof processorHandler>>[1];
 
 /** Of an invocation that has `remainingMs` left. */
 export function contextOf(remainingMs = 30_000): Context {

@@ -4,7 +4,7 @@ import { sealedEntry } from './batch-table.ts';
 import type { BlockReader } from './block-reader.ts';
 import { BlockWriter, type WrittenBlock } from './block-writer.ts';
 import type { Codec } from './codec.ts';
-import type { BlockMeta, DatasetEntry } from './directory.ts';
+import type { BlockMeta, DatasetEntry, TypeEntry } from './directory.ts';
 import { DuplicateRows, sharedBatches } from './duplicate-rows.ts';
 import type { BlockDataset, BlockRows, WindowSpread } from './window-spread.ts';
 
@@ -85,23 +85,51 @@ export class BlockMerge {
   async *datasets(): AsyncGenerator<BlockDataset> {
     for (const service of servicesOf(this.#inputs)) {
       const duplicates = new DuplicateRows(this.#shared);
-      let part = new DatasetMerge(service, duplicates, this.report);
-      for (const [i, input] of this.#inputs.entries()) {
-        const entry = input.directory.datasets.find((dataset) => dataset.service === service);
-        if (entry === undefined) continue;
+      const sources = this.#sourcesOf(service);
+      const newPart = () => new DatasetMerge(service, duplicates, this.report, sampleBytes(sources));
+      let part = newPart();
+      for (const { input, entry, batchOf, table } of sources) {
         const bytes = unfoldedBytes(entry);
         if (part.bytes > 0 && part.bytes + bytes > this.#datasetBytesMax) {
           yield part.finish();
-          part = new DatasetMerge(service, duplicates, this.report);
+          part = newPart();
         }
         await this.#beforeDataset();
-        part.add(await input.dataset(entry), entry, this.#batchOf[i]!, this.#tables[i]!);
+        part.add(await input.dataset(entry), entry, batchOf, table);
         part.bytes += bytes;
         this.peakDatasetBytes = Math.max(this.peakDatasetBytes, part.bytes);
       }
       yield part.finish();
     }
   }
+
+  #sourcesOf(service: string): DatasetSource[] {
+    return this.#inputs.flatMap((input, i) => {
+      const entry = input.directory.datasets.find((dataset) => dataset.service === service);
+      return entry === undefined
+        ? []
+        : [{ input, entry, batchOf: this.#batchOf[i]!, table: this.#tables[i]! }];
+    });
+  }
+}
+
+/** One input's slice of a service. */
+interface DatasetSource {
+  readonly input: BlockReader;
+  readonly entry: DatasetEntry;
+  /** Where its batch i is in the output's batch table, and which one that is. */
+  readonly batchOf: Uint32Array;
+  readonly table: readonly string[];
+}
+
+/** Unfolded bytes of all samples, by profile type. */
+function sampleBytes(sources: readonly DatasetSource[]): Map<string, number> {
+  const bytes = new Map<string, number>();
+  for (const { entry } of sources) {
+    for (const { profileType, samplesSection } of entry.types)
+      bytes.set(profileType, (bytes.get(profileType) ?? 0) + samplesSection.rawLength);
+  }
+  return bytes;
 }
 
 /** What reading a dataset whole unfolds to. */
@@ -128,17 +156,27 @@ class DatasetMerge {
   /** What the inputs' directories say, less duplicates. */
   readonly #totals = new Map<string, bigint>();
   readonly #spreads = new Map<string, Spreads>();
+  readonly #sampleBytes: ReadonlyMap<string, number>;
 
-  constructor(service: string, duplicates: DuplicateRows, report: MergeReport) {
+  /** @param sampleBytes unfolded bytes of the samples to come, by profile type */
+  constructor(
+    service: string,
+    duplicates: DuplicateRows,
+    report: MergeReport,
+    sampleBytes: ReadonlyMap<string, number>,
+  ) {
     this.#merged = new DatasetBuilder(service);
+    this.#sampleBytes = sampleBytes;
     this.#duplicates = duplicates;
     this.#report = report;
   }
 
   add(dataset: BlockDataset, entry: DatasetEntry, batchOf: Uint32Array, table: readonly string[]): void {
     const totals = this.#totals;
-    for (const type of entry.types)
+    for (const type of entry.types) {
       totals.set(type.profileType, (totals.get(type.profileType) ?? 0n) + type.total);
+      this.#reserve(type, dataset.types.get(type.profileType)!);
+    }
     this.#merged.addDataset(dataset, batchOf, (profileType, rows, row) => {
       const labels = dataset.labelSets[rows.series[row]!]!;
       if (!this.#duplicates.seenBefore(table[rows.batch[row]!]!, profileType, labels, rows, row)) {
@@ -150,6 +188,15 @@ class DatasetMerge {
       totals.set(profileType, totals.get(profileType)! - BigInt(rows.total[row]!) * BigInt(rows.scale[row]!));
       return true;
     });
+  }
+
+  /** Room for all entries to come, judged by those of the first input: growing step by step would copy them, and need twice as much. */
+  #reserve({ profileType, samplesSection }: TypeEntry, first: BlockRows): void {
+    const rows = this.#merged.rowsOf(profileType);
+    if (rows.entryCount > 0) return;
+    const bytes = Math.min(this.#sampleBytes.get(profileType) ?? 0, RESERVED_BYTES_MAX);
+    const entriesPerByte = first.entryStarts[first.count]! / Math.max(1, samplesSection.rawLength);
+    rows.reserveEntries(Math.ceil(bytes * entriesPerByte * 1.05));
   }
 
   /** Rows are appended in the order in which they are kept, so spreads are too. */
@@ -168,12 +215,17 @@ class DatasetMerge {
     if (this.#spreads.size === 0) return merged;
     const types = new Map<string, BlockRows>();
     for (const [profileType, rows] of merged.types)
-      types.set(profileType, { ...rows, spread: columnsOf(this.#spreads.get(profileType)!) });
+      types.set(profileType, { ...rows, spread: columnsOf(this.#spreads.get(profileType) ?? NO_SPREADS) });
     return { service: merged.service, symbols: merged.symbols, labelSets: merged.labelSets, types };
   }
 }
 
 type Spreads = { readonly [column in keyof WindowSpread]: number[] };
+
+const NO_SPREADS: Spreads = { windows: [], least: [], most: [] };
+
+/** Most unfolded bytes of samples that room is made for ahead: what is larger grows step by step. */
+const RESERVED_BYTES_MAX = 128 * 1024 * 1024;
 
 function columnsOf({ windows, least, most }: Spreads): WindowSpread {
   return {

@@ -81,15 +81,14 @@ export function planQuery<Row extends IndexRow>(rows: readonly Row[], request: P
     for (const family of families) spoken.set(family, [...(spoken.get(family) ?? []), ...spans]);
     chosen.push({ row, spans });
   }
-  const summed = new Set<string>();
+  const summed = new SummedBatches();
   for (const [family, versions] of versionsOf) {
     const left = withoutSpans([{ start, end }], spoken.get(family) ?? []);
     const version = chooseVersion(versions, left, allows);
     if (version !== undefined) chosen.push(version);
     const raw = versions[0]!;
     // A copy of what is read downsampled counts no more, wherever it is.
-    if (raw.resolutionSeconds === 0 && (spoken.has(family) || version?.row !== raw))
-      for (const entry of raw.batchIds) if (isBatchId(entry)) summed.add(entry);
+    if (raw.resolutionSeconds === 0 && (spoken.has(family) || version?.row !== raw)) summed.add(raw);
   }
   const blocks = chosen.flatMap((one) => plannedBlock(one, request, spoken, summed));
   const raw = blocks.filter(({ row }) => row.resolutionSeconds === 0);
@@ -164,7 +163,7 @@ function plannedBlock<Row extends IndexRow>(
   { row, spans }: Chosen<Row>,
   { wantsService, wantsCluster, profileType }: PlanRequest,
   spoken: ReadonlyMap<string, unknown>,
-  summed: ReadonlySet<string>,
+  summed: SummedBatches,
 ): PlannedBlock<Row>[] {
   if (wantsCluster !== undefined) {
     const clusters = clustersOf(row.batchIds);
@@ -178,7 +177,32 @@ function plannedBlock<Row extends IndexRow>(
   }
   if (services.size === 0) return [];
   // What a downsampled block sums of this very block is out of its spans already.
-  const isSummed = row.resolutionSeconds > 0 || spoken.has(row.blockId) || summed.size === 0;
-  const except = isSummed ? NONE : new Set(row.batchIds.filter((entry) => summed.has(entry)));
-  return [{ row, services, spans, except }];
+  const isSummed = row.resolutionSeconds > 0 || spoken.has(row.blockId);
+  return [{ row, services, spans, except: isSummed ? NONE : summed.sharedWith(row) }];
+}
+
+/** Raw blocks that are read downsampled, and the batches that they hold. */
+class SummedBatches {
+  readonly #rows: IndexRow[] = [];
+  readonly #batches = new Map<string, ReadonlySet<string>>();
+
+  add(row: IndexRow): void {
+    this.#rows.push(row);
+  }
+
+  /** A batch has one time, so only blocks of the same time are looked at: with fleets, tables are long. */
+  sharedWith({ blockId, minTime, maxTime, batchIds }: IndexRow): ReadonlySet<string> {
+    const beside = this.#rows.filter(
+      (row) => row.blockId !== blockId && row.minTime < maxTime && row.maxTime > minTime,
+    );
+    if (beside.length === 0) return NONE;
+    const tables = beside.map((row) => this.#tableOf(row));
+    return new Set(batchIds.filter((id) => tables.some((table) => table.has(id))));
+  }
+
+  #tableOf({ blockId, batchIds }: IndexRow): ReadonlySet<string> {
+    let table = this.#batches.get(blockId);
+    if (table === undefined) this.#batches.set(blockId, (table = new Set(batchIds.filter(isBatchId))));
+    return table;
+  }
 }

@@ -46,6 +46,11 @@ const SCENES: Scene[] = [
   },
   { name: 'magnified', path: './?service=payments&x=0.2-0.4&q=json', ready: GRAPH },
   { name: 'split timeline', path: './?service=payments&split=pod', ready: '.split-entry' },
+  {
+    name: 'heatmap',
+    path: './?service=payments&split=pod&chart=heatmap',
+    ready: '.heatmap-canvas[data-painted]',
+  },
   { name: 'diff', path: './diff?service=payments', ready: GRAPH },
   { name: 'clusters', path: './clusters', ready: '.data-table' },
   { name: 'empty', path: './', mode: 'empty', ready: '.empty' },

@@ -151,16 +151,16 @@ function timeline(fake: FakeApi, start: number, end: number, maxPoints: number) 
   return { stepMs: String(stepMs), unit: 'nanoseconds', points, completeness: completeness(fake) };
 }
 
-/** Eight values of any label, each with half of what is left; the first ones, as many as the limit says. */
+/** Thirty values of any label, each with less than the one before and at times of its own; as many as the limit says. */
 function labelSeries(start: number, end: number, body: Record<string, unknown>) {
   const [name] = body.groupBy as string[];
   const stepMs = Number(body.step) * 1000;
   const times = Array.from({ length: Math.floor((end - start) / stepMs) + 1 }, (_, i) => start + i * stepMs);
-  return Array.from({ length: Math.min(8, Number(body.limit ?? 8)) }, (_, i) => ({
+  return Array.from({ length: Math.min(30, Number(body.limit ?? 30)) }, (_, i) => ({
     labels: [{ name, value: `${name}-${i + 1}` }],
     points: times.map((timestamp) => ({
       timestamp: String(timestamp),
-      value: (1.2 / 2 ** i) * stepMs * 1e6,
+      value: (1.2 / 1.6 ** i) * (1 + Math.sin(timestamp / 7e5 + i)) * stepMs * 1e6,
     })),
   }));
 }

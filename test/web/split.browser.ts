@@ -71,7 +71,7 @@ test('the keyboard reads the parts of a bucket', async () => {
   await page().locator('.timeline-box').focus();
   await page().keyboard.press('Home');
   await page().waitForFunction(() =>
-    /cores, \d+ samples: pod-1 .*cores, pod-2 .*others .*cores$/.test(
+    /cores, \d+ samples: pod-1 .*cores, pod-2 .*cores, pod-3 .*cores/.test(
       document.querySelector('#live')!.textContent!,
     ),
   );
@@ -110,6 +110,36 @@ test('splitting by nothing brings the plain bars back', async () => {
   await page().getByRole('option', { name: 'nothing' }).click();
   await legend().waitFor({ state: 'detached' });
   await paintedWith('part-2', false);
+});
+
+test('a heatmap has a row for each value; keys read it, Enter shows only the row', async () => {
+  await open('&split=pod');
+  await legend().waitFor();
+  await page().getByRole('button', { name: 'Heatmap' }).click();
+  const heatmap = page().getByRole('application', { name: /^Heatmap by pod, 3[01] rows/ });
+  await heatmap.locator('canvas[data-painted=pod]').waitFor();
+  assert.equal(new URL(page().url()).searchParams.get('chart'), 'heatmap');
+  await paintedWith('chart-bar');
+  await page().waitForFunction(() => {
+    const data = window.canvasPixels('.heatmap-canvas', 0, 0);
+    const colors = new Set<number>();
+    for (let i = 0; i < data.length; i += 4) colors.add((data[i] << 16) | (data[i + 1] << 8) | data[i + 2]);
+    return colors.size > 12;
+  });
+  await heatmap.focus();
+  await page().keyboard.press('ArrowDown');
+  await page().keyboard.press('ArrowDown');
+  await page().waitForFunction(() =>
+    /^pod-2, .*: [\d.]+ m?cores$/.test(document.querySelector('#live')!.textContent!),
+  );
+  await page().keyboard.press('Enter');
+  await page().locator('.chip').getByText('pod="pod-2"').waitFor();
+  await heatmap.waitFor({ state: 'detached' });
+  await page().goBack();
+  await heatmap.locator('canvas[data-painted=pod]').waitFor();
+  const box = (await heatmap.boundingBox())!;
+  await page().mouse.click(box.x + box.width / 3, box.y + 2.5 * 16);
+  await page().locator('.chip').getByText('pod="pod-3"').waitFor();
 });
 
 test('the page never complained', () => assert.deepEqual(browser.complaints, []));

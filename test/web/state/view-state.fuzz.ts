@@ -86,6 +86,7 @@ function someView(random: Random): ViewState {
     selection: sometimes(someSpan(random)),
     live: random() < 0.5,
     split: someText(random),
+    chart: pick(random, ['bars', 'heatmap'] as const),
     baseline: {
       service: sometimes(someText(random)),
       filters: sometimes(someFilters(random)),

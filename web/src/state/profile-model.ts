@@ -19,7 +19,7 @@ import { findPath, pathHash } from './path-hash.ts';
 import { isCpuTime, sortProfileTypes } from './profile-type.ts';
 import { type Resource, resource } from './resource.ts';
 import { selectorOf } from './selector.ts';
-import { SPLIT_MOST, splitTimeline } from './split.ts';
+import { HEAT_MOST, SPLIT_MOST, splitTimeline } from './split.ts';
 import { resolveRange, type Span } from './time-range.ts';
 import type { Arrangement } from './view-state.ts';
 
@@ -145,6 +145,10 @@ export const baselineTimeline = resource<Asked<TimelineQuery>, Timeline>(
   selectTimeline,
 );
 
+function splitLimit(): number {
+  return view.value.chart === 'heatmap' ? HEAT_MOST : SPLIT_MOST;
+}
+
 /** Series of the label that the timeline is split by, over the buckets of the timeline that is there. */
 const labelSeries = resource(
   () => {
@@ -152,7 +156,7 @@ const labelSeries = resource(
     const { data, loading } = timeline.value;
     if (page !== 'explore' || label === '' || !data || loading || data.points.length === 0) return undefined;
     const { span, stepMs } = data;
-    const asked = { ...span, stepMs, label, limit: SPLIT_MOST, again: askedAgain.value };
+    const asked = { ...span, stepMs, label, limit: splitLimit(), again: askedAgain.value };
     return { profileType: profileType.value, selector: selector.value, ...asked };
   },
   async (query, abort) => ({ query, series: await selectSplit(query, abort) }),
@@ -163,8 +167,8 @@ export const split = computed(() => {
   const { data } = timeline.value;
   const known = labelSeries.value.data;
   if (!data || !known || view.value.page !== 'explore') return undefined;
-  const { label, stepMs, selector: asked, profileType: type } = known.query;
-  const isOfThis = label === view.value.split && stepMs === data.stepMs;
+  const { label, stepMs, limit, selector: asked, profileType: type } = known.query;
+  const isOfThis = label === view.value.split && stepMs === data.stepMs && limit === splitLimit();
   if (!isOfThis || asked !== selector.value || type !== profileType.value) return undefined;
   return splitTimeline(data, label, known.series);
 });

@@ -24,6 +24,9 @@ export interface SplitPart {
 /** As many as colours that people tell apart. */
 export const SPLIT_MOST = 6;
 
+/** Rows of a heatmap: more than a screen shows, few enough for one answer. */
+export const HEAT_MOST = 40;
+
 /** A rest below this is rounding. */
 const REST_SHARE = 0.001;
 

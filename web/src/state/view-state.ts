@@ -37,6 +37,8 @@ export interface ViewState {
   live: boolean;
   /** Label that the timeline is split by; '' splits nothing. */
   split: string;
+  /** How a split is drawn. */
+  chart: 'bars' | 'heatmap';
   baseline: { service: string | undefined; filters: LabelFilter[] | undefined; range: BaselineRange };
   arrangement: Arrangement;
   search: string;
@@ -65,6 +67,7 @@ export const DEFAULT_VIEW: ViewState = {
   selection: undefined,
   live: true,
   split: '',
+  chart: 'bars',
   baseline: { service: undefined, filters: undefined, range: { kind: 'period' } },
   arrangement: 'both',
   search: '',
@@ -104,6 +107,7 @@ function viewToParams(view: ViewState): [string, string][] {
   put('sel', view.selection && spanToText(view.selection), undefined);
   put('live', view.live ? 'on' : 'off', 'on');
   put('split', view.split, '');
+  put('chart', view.chart, DEFAULT_VIEW.chart);
   put('aservice', view.baseline.service, undefined);
   if (view.baseline.filters?.length === 0) put('af', '', undefined);
   for (const filter of view.baseline.filters ?? []) put('af', filterToParam(filter), undefined);
@@ -145,6 +149,7 @@ export function viewFromUrl(path: string, query: string): ViewState {
     selection: spanFromText(text('sel')),
     live: params.get('live') !== 'off',
     split: text('split'),
+    chart: oneOf('chart', ['bars', 'heatmap'] as const) ?? DEFAULT_VIEW.chart,
     baseline: {
       service: params.get('aservice') ?? undefined,
       filters: baselineFilters,

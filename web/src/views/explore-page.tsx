@@ -7,11 +7,11 @@ import { CompletenessBadge } from './completeness-badge.tsx';
 import { QueryBar } from './query-bar.tsx';
 import { RangePicker } from './range-picker.tsx';
 import { Results } from './results.tsx';
-import { SplitLegend, SplitPicker } from './split-bar.tsx';
+import { SplitPanel, SplitPicker } from './split-bar.tsx';
 import { TimelinePanel } from './timeline-panel.tsx';
 
 export function ExplorePage() {
-  const { selection } = view.value;
+  const { selection, chart } = view.value;
   return (
     <>
       <div class="query" role="group" aria-label="Query">
@@ -27,11 +27,11 @@ export function ExplorePage() {
         window={outerSpan.value}
         selection={selection}
         isCpu={isCpu.value}
-        split={split.value}
+        split={chart === 'bars' ? split.value : undefined}
         onBrush={(next) => navigate({ selection: next }, next && selection ? 'replace' : 'push')}
         onZoom={zoomTime}
       >
-        <SplitLegend />
+        <SplitPanel />
       </TimelinePanel>
       {selection && (
         <p class="selection-note">

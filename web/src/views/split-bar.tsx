@@ -8,6 +8,7 @@ import { navigate, view } from '../state/navigation.ts';
 import { outerSpan, split, splitError } from '../state/profile-model.ts';
 import { filterText, selectorOf } from '../state/selector.ts';
 import { partName, SPLIT_MOST, type SplitPart } from '../state/split.ts';
+import { Heatmap } from './heatmap.tsx';
 
 /** Has a picker of its own. */
 const SERVICE = 'service_name';
@@ -48,13 +49,42 @@ export function SplitPicker() {
   );
 }
 
-/** The parts of a split timeline in the order of their bars, each a way to see only it. */
-export function SplitLegend() {
-  const now = split.value;
+const CHARTS = [
+  { id: 'bars', label: 'Bars' },
+  { id: 'heatmap', label: 'Heatmap' },
+] as const;
+
+/** Under the timeline: how the split is drawn, and the legend of its bars or the heatmap itself. */
+export function SplitPanel() {
+  const { split: label, chart } = view.value;
   const problem = splitError.value;
-  if (view.value.split === '') return null;
-  if (problem !== undefined) return <p class="split-legend">It could not be split: {problem}</p>;
-  if (!now) return <p class="split-legend">Splitting…</p>;
+  if (label === '') return null;
+  return (
+    <div class="split-panel">
+      <div class="segments" role="group" aria-label="Draw the split as">
+        {CHARTS.map(({ id, label: text }) => (
+          <button
+            key={id}
+            type="button"
+            class="segment"
+            aria-pressed={chart === id}
+            onClick={() => navigate({ chart: id })}
+          >
+            {text}
+          </button>
+        ))}
+      </div>
+      {problem !== undefined && <p class="soft">It could not be split: {problem}</p>}
+      {problem === undefined && !split.value && <p class="soft">Splitting…</p>}
+      {chart === 'bars' ? <SplitLegend /> : <Heatmap />}
+    </div>
+  );
+}
+
+/** The parts in the order of their bars, each a way to see only it. */
+function SplitLegend() {
+  const now = split.value;
+  if (!now) return null;
   const whole = now.parts.reduce((sum, { total }) => sum + total, 0);
   return (
     <ul class="split-legend" aria-label={`Timeline by ${now.label}`}>
@@ -86,21 +116,24 @@ function LegendEntry({ label, name, part, whole, at }: LegendEntryProps) {
     </>
   );
   if (value === undefined || value === '') return <span class="split-entry">{content}</span>;
-  const filter = { name: label, operator: '=' as const, value };
   return (
     <button
       type="button"
       class="split-entry split-button"
-      title={`Show only ${filterText(filter)}`}
-      onClick={() => {
-        const { filters } = view.peek();
-        const only = label === SERVICE ? { service: value } : { filters: [...filters, filter] };
-        navigate({ ...only, split: '' });
-      }}
+      title={`Show only ${filterText({ name: label, operator: '=', value })}`}
+      onClick={() => showOnly(label, value)}
     >
       {content}
     </button>
   );
+}
+
+/** Selects one value of the label; what is left is not worth splitting by it. */
+export function showOnly(label: string, value: string): void {
+  const { filters } = view.peek();
+  const filter = { name: label, operator: '=' as const, value };
+  const only = label === SERVICE ? { service: value } : { filters: [...filters, filter] };
+  navigate({ ...only, split: '', chart: 'bars' });
 }
 
 /** The style sheet's colours of parts, the rest's last. */

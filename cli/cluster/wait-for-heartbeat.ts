@@ -25,9 +25,9 @@ export async function waitForHeartbeat(
       terminal.progress('');
       return agent;
     }
-    const seconds = durationText(Math.floor(waitedMs / 1000) * 1000);
+    const waited = waitedMs < 60_000 ? `${Math.floor(waitedMs / 1000)} s` : durationText(waitedMs);
     terminal.progress(
-      `waiting for the first heartbeat of ${cluster}: ${seconds} of ${durationText(waitMs)}, Ctrl-C ends it`,
+      `waiting for the first heartbeat of ${cluster}: ${waited} of ${durationText(waitMs)}, Ctrl-C ends it`,
     );
     await pause(Math.min(LOOK_EVERY_MS, waitMs - waitedMs), terminal.signal);
   }

@@ -1,5 +1,6 @@
 // What a hub on AWS costs a month. Pure arithmetic: measured CPU times, sizes of real messages and counted requests, times
 // list prices. Where a count is asserted by a test, the comment says which.
+import { defaultHubSettings } from '../../pipeline/hub.ts';
 import {
   BILLED_STEP_BYTES,
   billedRequests,
@@ -87,8 +88,8 @@ const CORE_MEMORY_MB = 1769;
 /** An event of a function holds so much, binary content as base64, and about 1 KB of names per message. */
 const EVENT_BYTES = 6 * 1024 * 1024;
 const EVENT_RECORD_BYTES = 1000;
-/** HubSettings.batchBytesMax: the longest upload. */
-const UPLOAD_BYTES_MAX = 4 * 1024 * 1024;
+/** The longest upload, and the most that one block is made of, bytes. */
+const { batchBytesMax, processBytesMax } = defaultHubSettings;
 const API_STEP_BYTES = 512 * 1024;
 /** Write units per level-0 block: publish, its share of the swap that removes it, forget. docs/design/0003. */
 const BLOCK_WRITE_UNITS = { publish: 3, swap: 4, forget: 2 };
@@ -187,7 +188,8 @@ function flowOf(inputs: CostInputs, shape: HubShape): Flow {
   const inline = uploadBytes <= MAX_INLINE_BYTES;
   const message = sizeOfMessage(inline ? uploadBytes : undefined);
   const uploads = batches / batchesPerUpload;
-  const uploadsPerBlock = gathered(uploads / ASSUMPTIONS.monthSeconds, message, shape);
+  const mergeable = Math.max(1, Math.floor(processBytesMax / uploadBytes));
+  const uploadsPerBlock = Math.min(gathered(uploads / ASSUMPTIONS.monthSeconds, message, shape), mergeable);
   const batchesPerBlock = uploadsPerBlock * batchesPerUpload;
   return {
     batches,
@@ -205,7 +207,7 @@ function flowOf(inputs: CostInputs, shape: HubShape): Flow {
 
 /** As many as fit an upload, and as there are. */
 function relayed(nodes: number, bytes: number): number {
-  return Math.max(1, Math.min(ASSUMPTIONS.relayBatches, nodes, Math.floor(UPLOAD_BYTES_MAX / bytes)));
+  return Math.max(1, Math.min(ASSUMPTIONS.relayBatches, nodes, Math.floor(batchBytesMax / bytes)));
 }
 
 /** A message of the queue with so many bytes of batch, or with a key in their place. */

@@ -138,6 +138,11 @@ test('a relay sends a fortieth of the requests, and costs less than half', () =>
   close(perMillion(relayed, 'ledger'), perMillion(without, 'ledger'));
 });
 
+test('a block is made of 32 MiB at most', () => {
+  // 8 uploads of 41 batches of 100 KB.
+  close(bill({ relay: true, nodes: 100_000 }).batchesPerBlock, 8 * 41);
+});
+
 test('an item of the ledger is as large as the model says', () => {
   const bytes = (record: number) => {
     const start = 1_760_000_000_000 - (1_760_000_000_000 % SLICE_MS);

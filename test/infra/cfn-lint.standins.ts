@@ -21,7 +21,7 @@ function run(command: string, args: string[]): string {
     cwd: ROOT,
     env,
     encoding: 'utf8',
-    timeout: 120_000,
+    timeout: 300_000,
   });
   assert.equal(status, 0, `${command} ${args.join(' ')}\n${stdout}${stderr}`);
   return stdout;

@@ -29,7 +29,10 @@ export async function planJobs(hub: Hub, scope: 'recent' | 'all'): Promise<Compa
   const rows = await hub.catalog.find({ tenant: hub.tenant, ...range });
   const quarantined = await listQuarantinedGroups(hub);
   const resting = new Set(quarantined.filter(({ until }) => until > now).map(({ group }) => group));
-  const jobs = planCompaction(rows, now, compaction).filter(({ group }) => !resting.has(group));
+  // What a short look back sees of a long range is not all of it.
+  const isPlanned = ({ group, step }: CompactionJob) =>
+    !resting.has(group) && (scope === 'all' || step !== 'join');
+  const jobs = planCompaction(rows, now, compaction).filter(isPlanned);
   const waiting = new Set(jobs.flatMap((job) => job.blockIds));
   const oldest = rows.reduce((at, row) => (waiting.has(row.blockId) ? Math.min(at, row.createdAt) : at), now);
   const plan = { jobs, quarantined, blocks: rows.length, backlogAgeMs: now - oldest };

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compactBlocks, deleteMarkedBlocks, runCompactionJob } from '../../pipeline/compact-blocks.ts';
+import { defaultHubSettings, type HubSettings } from '../../pipeline/hub.ts';
 import { planJobs } from '../../pipeline/plan-jobs.ts';
 import { roundStep } from '../../pipeline/run-query.ts';
 import { RUNS, randomFrom, SEED } from '../core/block/fixtures.ts';
@@ -21,6 +22,20 @@ function randomQuestion(random: () => number, from: number, until: number): Ques
   const [start, end] = [at(), at()].sort((a, b) => a - b);
   const service = random() < 0.8 ? 'shop' : 'cart';
   return { start: start!, end: end! + 1, service, maxPoints: [2, 30, 240][Math.floor(random() * 3)]! };
+}
+
+/** Half of the time limits so small that jobs are cut, and outputs too. */
+function randomSettings(random: () => number): HubSettings {
+  if (random() < 0.5) return defaultHubSettings;
+  const small = {
+    blocksMax: 12,
+    bytesMax: 20_000,
+    partBytesMax: 1500,
+    datasetBytesMax: 1500,
+    rejoinBytesMax: 2000,
+  };
+  const compaction = { ...defaultHubSettings.compaction, fanIn: 3, ...small };
+  return { ...defaultHubSettings, compaction };
 }
 
 async function checkAnswers(
@@ -67,6 +82,7 @@ test('no answer changes with compaction and downsampling, over days', async () =
     const seed = SEED + i;
     const random = randomFrom(seed);
     const hub = memoryHub(START + HOUR);
+    hub.settings = randomSettings(random);
     const rows: WindowRow[] = [];
     try {
       await live(hub, random, rows, START + 4 * DAY);

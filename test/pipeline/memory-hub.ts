@@ -1,5 +1,5 @@
 import { RejectedError } from '../../core/errors.ts';
-import { defaultHubSettings, type Hub } from '../../pipeline/hub.ts';
+import { defaultHubSettings, type Hub, type HubSettings } from '../../pipeline/hub.ts';
 import { compileLinearRegex } from '../../pipeline/linear-regex.ts';
 import type { BlockCatalog, BlockRow, DeletionMark } from '../../storage/block-catalog.ts';
 import { checkSwap } from '../../storage/block-catalog.ts';
@@ -13,6 +13,7 @@ import { randomFrom } from '../core/block/fixtures.ts';
 /** A hub whose blocks, leases and settings are in memory: for many short runs. It takes no batches. */
 export interface MemoryHub extends Hub {
   now: number;
+  settings: HubSettings;
   readonly logs: string[];
   /** What was asked of the object store since the last reset. */
   readonly io: { gets: number; bytes: number };

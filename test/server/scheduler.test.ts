@@ -82,3 +82,22 @@ test('small blocks are merged, and answers stay what they were', async (t) => {
   assert.equal(await total(), before);
   assert.ok(before > 0n);
 });
+
+test('hours and days that are over become families, with versions of every resolution', async (t) => {
+  const hub = await openHub(t);
+  await ingestBatch(hub, { cluster: 'c', bytes: batchOf(1, ROWS) });
+  await processBatches(hub);
+  const resolutions = async () => {
+    const rows = await hub.catalog.find({ tenant: hub.tenant, from: 0, until: NOW + 1 });
+    return rows.map((row) => row.resolutionSeconds).sort((a, b) => a - b);
+  };
+  for (const [later, expected] of [
+    [2 * 3_600_000, '0,300,3600'],
+    [5 * 24 * 3_600_000, '0,300,3600,86400'],
+  ] as const) {
+    hub.now = NOW + later;
+    const scheduler = startScheduler(hub);
+    await until(async () => (await resolutions()).join() === expected);
+    await scheduler.stop(5000);
+  }
+});

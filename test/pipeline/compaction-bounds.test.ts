@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BlockReader, bytesSource, type RangeSource } from '../../core/block/block-reader.ts';
+import { BlockMerge, readBatchTables, unfoldedBytes } from '../../core/block/merge-blocks.ts';
+import { compactFamilies } from '../../core/compaction/compact-family.ts';
+import { RejectedError } from '../../core/errors.ts';
+import { blockOf, codec, contentOfBlock, open, type RowSpec } from '../core/block/fixtures.ts';
+
+const SERVICES = ['cart', 'pay', 'shop'];
+
+/** Blocks of three services, the window of each block later than that of the one before. */
+function inputs(count: number): Uint8Array[] {
+  return Array.from({ length: count }, (_, i) => {
+    const rows: RowSpec[] = SERVICES.flatMap((service) =>
+      Array.from({ length: 8 }, (_, pod) => ({
+        service,
+        pod: `pod-${pod}`,
+        batch: `c/n/b/${i}`,
+        start: 1_700_006_400_000 + i * 10_000,
+        stacks: { 'main;a': i + 1, [`main;b${pod}`]: 7, [`main;${service};${i}`]: 3 },
+      })),
+    );
+    return blockOf(rows, `in-${i}`);
+  });
+}
+
+const OPTIONS = {
+  tenant: 't',
+  level: 1,
+  resolutionSeconds: 0,
+  downsampleTo: [300, 3600],
+  partBytesMax: 1 << 30,
+  partsMax: 100,
+};
+
+async function compact(
+  readers: readonly BlockReader[],
+  limits: { partBytesMax?: number; partsMax?: number; datasetBytesMax?: number } = {},
+) {
+  let next = 0;
+  const nextBlockId = () => `out-${next++}`;
+  const merge = new BlockMerge(readers, await readBatchTables(readers), limits);
+  const families = [];
+  for await (const family of compactFamilies(merge, { ...OPTIONS, ...limits, nextBlockId }, codec))
+    families.push(family);
+  return { families, merge };
+}
+
+const openAll = (blocks: readonly Uint8Array[]) => Promise.all(blocks.map((bytes) => open(bytes)));
+
+test('the same job writes the same bytes', async () => {
+  const [first, second] = [await compact(await openAll(inputs(4))), await compact(await openAll(inputs(4)))];
+  assert.deepEqual(
+    first.families.flat().map(({ bytes }) => bytes),
+    second.families.flat().map(({ bytes }) => bytes),
+  );
+});
+
+test('datasets are read one input after the other: never two at once, and each byte once', async () => {
+  let open = 0;
+  let most = 0;
+  let bytesRead = 0;
+  const watched = (bytes: Uint8Array): RangeSource => {
+    const source = bytesSource(bytes);
+    return {
+      ...source,
+      async read(start, end) {
+        most = Math.max(most, ++open);
+        await new Promise((resolve) => setImmediate(resolve));
+        open--;
+        bytesRead += end - start;
+        return source.read(start, end);
+      },
+    };
+  };
+  const blocks = inputs(6);
+  const readers = await Promise.all(blocks.map((bytes) => BlockReader.open(watched(bytes), codec)));
+  const tables = await readBatchTables(readers);
+  most = 0;
+  bytesRead = 0;
+  const merge = new BlockMerge(readers, tables);
+  for await (const _dataset of merge.datasets());
+  assert.equal(most, 1);
+  const stored = readers
+    .flatMap(({ directory }) => directory.datasets)
+    .flatMap((entry) => [
+      entry.seriesSection,
+      entry.symbolsSection,
+      ...entry.types.flatMap((type) => [type.totalsSection, type.samplesSection]),
+    ])
+    .reduce((sum, section) => sum + section.storedLength, 0);
+  assert.equal(bytesRead, stored);
+});
+
+test('a dataset is made of no more than its limit, and a family ends behind the one that passes its own', async () => {
+  const readers = await openAll(inputs(12));
+  const largest = Math.max(...readers.flatMap(({ directory }) => directory.datasets.map(unfoldedBytes)));
+  const whole = await compact(readers);
+  assert.equal(whole.families.length, 1);
+  assert.ok(whole.merge.peakDatasetBytes > 6 * largest);
+  const datasetBytesMax = largest * 3;
+  const cut = await compact(readers, { datasetBytesMax, partBytesMax: 100 });
+  assert.ok(cut.merge.peakDatasetBytes <= datasetBytesMax);
+  assert.ok(cut.families.length >= SERVICES.length * 4, `${cut.families.length} families`);
+  for (const column of [0, 1, 2]) {
+    const content = async ({ families }: typeof whole) => {
+      const blocks = families.map((family) => family[column]!);
+      return (await Promise.all(blocks.map(async ({ bytes }) => contentOfBlock(await open(bytes))))).flat();
+    };
+    const [one, many] = [await content(whole), await content(cut)];
+    if (column === 0) assert.deepEqual(many.sort(), one.sort());
+    assert.equal(totalOf(many), totalOf(one));
+  }
+  for (const family of cut.families) {
+    assert.deepEqual(family[1]!.batchIds, ['c/sealed', family[0]!.directory.blockId]);
+  }
+});
+
+function totalOf(lines: readonly string[]): bigint {
+  return lines.reduce((sum, line) => sum + BigInt(/ t=(\d+) /.exec(line)![1]!), 0n);
+}
+
+test('a job that would become more families than fit says what to change', async () => {
+  const readers = await openAll(inputs(12));
+  const job = compact(readers, { datasetBytesMax: 1, partsMax: 4 });
+  await assert.rejects(
+    job,
+    (error) => error instanceof RejectedError && /compaction\.bytesMax/.test(error.message),
+  );
+});

@@ -127,30 +127,45 @@ export class SamplePath {
     return count;
   }
 
-  /** Turns the ids into frames, root first, and answers how many. */
+  /**
+   * Turns the ids into frames, root first, and answers how many. The inner loop takes what is known and one frame, which
+   * is nearly everything, and calls nobody, so that all it uses stays in registers.
+   */
   #resolve(): number {
-    const locations = this.#locations;
-    const { frameById } = locations;
-    const known = locations.ids.denseCount;
+    const { frameById } = this.#locations;
+    const known = this.#locations.ids.denseCount;
     const path = this.#path;
     const ids = this.#ids;
     let depth = 0;
-    for (let i = this.#idCount - 1; i >= 0; i--) {
-      const id = ids[i]!;
-      let frame = id >= 0 && id < known ? frameById[id]! : 0;
-      if (frame === 0) frame = this.#findFrame(id);
-      if (frame > 0) {
-        if (depth === path.length) return this.#cut();
+    let i = this.#idCount - 1;
+    while (i >= 0) {
+      for (; i >= 0 && depth < path.length; i--) {
+        const id = ids[i]!;
+        const frame = id >>> 0 < known ? frameById[id]! : 0;
+        if (frame <= 0) break;
         path[depth++] = frame - 1;
-      } else {
-        const { runStarts, runFrames } = locations;
-        for (let k = runStarts[-1 - frame]!, end = runStarts[-frame]!; k < end; k++) {
-          if (depth === path.length) return this.#cut();
-          path[depth++] = runFrames[k]!;
-        }
       }
+      if (i < 0) break;
+      depth = depth === path.length ? -1 : this.#addFrames(this.#frameOf(ids[i--]!), depth);
+      if (depth < 0) return this.#cut();
     }
     return depth;
+  }
+
+  /** Adds the frames of one location to the path and answers how deep it is now, or -1 when it is too deep. */
+  #addFrames(frame: number, depth: number): number {
+    const path = this.#path;
+    if (frame > 0) {
+      path[depth] = frame - 1;
+      return depth + 1;
+    }
+    const { runStarts, runFrames } = this.#locations;
+    let next = depth;
+    for (let k = runStarts[-1 - frame]!, end = runStarts[-frame]!; k < end; k++) {
+      if (next === path.length) return -1;
+      path[next++] = runFrames[k]!;
+    }
+    return next;
   }
 
   /** The path is full and more was to come: its leaf gives way to the mark of the cut. */
@@ -158,6 +173,13 @@ export class SamplePath {
     if (this.#truncatedFrame < 0) this.#truncatedFrame = truncatedFrame(this.#symbols);
     this.#path[this.#path.length - 1] = this.#truncatedFrame;
     return this.#path.length;
+  }
+
+  /** What LocationSection.frameOfId answers for the id, as it is in #ids. */
+  #frameOf(id: number): number {
+    const { frameById, ids } = this.#locations;
+    const frame = id >>> 0 < ids.denseCount ? frameById[id]! : 0;
+    return frame === 0 ? this.#findFrame(id) : frame;
   }
 
   /** The frame of a location that is new, sparse or wrong; `id` as in #ids. */

@@ -42,6 +42,13 @@ export interface AgentInfo {
   readonly lastError: string;
 }
 
+export interface ListedCluster {
+  readonly id: string;
+  readonly displayName: string;
+  readonly status: string;
+  readonly agents: readonly AgentInfo[];
+}
+
 export interface ClusterInfo {
   readonly cluster: string;
   readonly displayName: string;
@@ -101,6 +108,7 @@ export interface QuarantinedInfo {
 
 /** What AdminService answers to each call that the command line makes. */
 interface Answers {
+  ListClusters: { readonly clusters: readonly ListedCluster[]; readonly nowMs: Whole };
   AddCluster: GivenAccess & { readonly addedAtMs: Whole };
   GetCluster: ClusterInfo;
   RotateCluster: GivenAccess & { readonly oldUntilMs?: Whole };

@@ -8,14 +8,23 @@ import { rotateCluster } from '../../pipeline/rotate-cluster.ts';
 import { callOf } from '../connect-call.ts';
 import type { AdminService } from '../gen/cinderblock/v1/admin_pb.js';
 import { agentFields } from '../query/agent-fields.ts';
+import { listClustersCall } from '../query/list-clusters-call.ts';
 import { allWhole, whole } from '../whole-number.ts';
 
 type ClusterCalls = Pick<
   ServiceImpl<typeof AdminService>,
-  'addCluster' | 'getCluster' | 'rotateCluster' | 'disableCluster' | 'enableCluster' | 'removeCluster'
+  | 'listClusters'
+  | 'addCluster'
+  | 'getCluster'
+  | 'rotateCluster'
+  | 'disableCluster'
+  | 'enableCluster'
+  | 'removeCluster'
 >;
 
 export const clusterCalls: ClusterCalls = {
+  listClusters: listClustersCall,
+
   async addCluster(request, context) {
     keepSecret(context);
     const { cluster, access } = await addCluster(callOf(context).hub, request);

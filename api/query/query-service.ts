@@ -1,13 +1,12 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import { RejectedError } from '../../core/errors.ts';
 import { auditLoss } from '../../pipeline/audit-loss.ts';
-import { listClusters } from '../../pipeline/list-clusters.ts';
 import { listServices } from '../../pipeline/list-labels.ts';
 import { selectTimeline } from '../../pipeline/run-query.ts';
 import { callOf } from '../connect-call.ts';
 import type { QueryService } from '../gen/cinderblock/v1/query_pb.js';
 import { allWhole, whole } from '../whole-number.ts';
-import { agentFields } from './agent-fields.ts';
+import { listClustersCall } from './list-clusters-call.ts';
 import { timeRange } from './time-range.ts';
 
 const MAX_POINTS_DEFAULT = 240;
@@ -48,16 +47,7 @@ export const queryService: ServiceImpl<typeof QueryService> = {
     };
   },
 
-  async listClusters(_request, context) {
-    const { clusters, nowMs } = await listClusters(callOf(context).hub);
-    return {
-      nowMs: whole(nowMs),
-      clusters: clusters.map(({ agents, ...cluster }) => ({
-        ...cluster,
-        agents: agents.map(agentFields),
-      })),
-    };
-  },
+  listClusters: listClustersCall,
 
   async auditLoss({ start, end, cluster }, context) {
     const hours = await auditLoss(callOf(context).hub, {

@@ -4,23 +4,15 @@ import { jsonText } from '../query/answer-json.ts';
 import { styled, type Terminal } from '../terminal.ts';
 import { textTable } from '../text-table.ts';
 
-interface ListedCluster {
-  readonly id: string;
-  readonly displayName: string;
-  readonly status: string;
-  readonly agents: readonly AgentInfo[];
-}
-
 /** One line per cluster. Removed ones only with `all`. */
 export async function listClusters(
   admin: AdminClient,
   { all, output }: { all: boolean; output: 'text' | 'json' },
   terminal: Terminal,
 ): Promise<void> {
-  const { answer } = await admin.hub.call('cinderblock.v1.QueryService/ListClusters', {});
-  const listed = (answer.clusters ?? []) as readonly ListedCluster[];
+  const { clusters: listed, nowMs } = await admin.call('ListClusters', {});
   const clusters = listed.filter(({ status }) => all || status !== 'removed');
-  if (output === 'json') return terminal.write(jsonText({ clusters, nowMs: answer.nowMs }));
+  if (output === 'json') return terminal.write(jsonText({ clusters, nowMs }));
   if (clusters.length === 0)
     return terminal.note('there are no clusters; `cinderblock cluster add NAME` adds one');
   const columns = [

@@ -166,6 +166,7 @@ test('missing sequence numbers and lost samples make an answer incomplete', asyn
       droppedByAgent: 10,
       stored: 2,
       missingBatches: 2,
+      duplicateBatches: 0,
     },
   ]);
 });

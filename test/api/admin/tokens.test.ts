@@ -35,6 +35,11 @@ test('administration needs the scope admin', async (t) => {
   assert.equal((await admin(api, 'ListTokens', {}, await issue('reader', ['query', 'ingest']))).status, 403);
   assert.equal((await admin(api, 'ListTokens', {}, await issue('master', ['*']))).status, 200);
   assert.equal((await list(api, ADMIN)).status, 403, 'and the scope admin alone reads no profiles');
+  const { clusters } = await admin(api, 'ListClusters', {});
+  assert.deepEqual(
+    clusters.map(({ id }: Json) => id),
+    ['c', 'local'],
+  );
 });
 
 test('an open hub is administered only where nobody else reaches it', async (t) => {

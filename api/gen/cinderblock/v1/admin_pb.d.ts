@@ -7,7 +7,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Agent, LossHour } from "./query_pb.js";
+import type { Agent, ListClustersRequestSchema, ListClustersResponseSchema, LossHour } from "./query_pb.js";
 
 /**
  * Describes the file cinderblock/v1/admin.proto.
@@ -909,6 +909,16 @@ export declare const DiscardQuarantinedResponseSchema: GenMessage<DiscardQuarant
  * @generated from service cinderblock.v1.AdminService
  */
 export declare const AdminService: GenService<{
+  /**
+   * As QueryService does, for callers who may not query.
+   *
+   * @generated from rpc cinderblock.v1.AdminService.ListClusters
+   */
+  listClusters: {
+    methodKind: "unary";
+    input: typeof ListClustersRequestSchema;
+    output: typeof ListClustersResponseSchema;
+  },
   /**
    * @generated from rpc cinderblock.v1.AdminService.AddCluster
    */

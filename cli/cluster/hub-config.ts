@@ -78,8 +78,15 @@ function changeClusters(file: string, change: (clusters: ClusterEntry[]) => Clus
   const config = readConfig(file);
   const changed = { ...config, clusters: change(config.clusters ?? []) };
   // In one step: whoever deploys at this moment reads the one file or the other.
-  writeFileSync(`${file}.new`, `${JSON.stringify(changed, undefined, 2)}\n`);
+  writeFileSync(`${file}.new`, configText(changed));
   renameSync(`${file}.new`, file);
+}
+
+/** Lists of words stand on one line, as in the file that comes with the product. */
+function configText(config: object): string {
+  const text = JSON.stringify(config, undefined, 2);
+  const wordList = /\[\n\s+("[^"\\\n]*"(?:,\n\s+"[^"\\\n]*")*)\n\s+\]/g;
+  return `${text.replace(wordList, (_, words: string) => `[${words.replace(/,\n\s+/g, ', ')}]`)}\n`;
 }
 
 function readConfig(file: string): HubConfigFile {

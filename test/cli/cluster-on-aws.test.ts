@@ -88,6 +88,15 @@ test('without a file, or with that of another hub, the entry is printed and noth
   assert.deepEqual([broken.code, broken.notes.includes(other.file)], [2, true]);
 });
 
+test('the file is written as a person would', async (t) => {
+  const { run, file } = await hub(t);
+  await run('add', 'a');
+  await run('rotate', 'a');
+  const text = readFileSync(file, 'utf8');
+  assert.match(text, /^ {6}"externalIds": \["[0-9a-f-]{36}", "[0-9a-f-]{36}"\],$/m);
+  assert.match(text, /^ {2}"clusters": \[\n {4}\{\n {6}"cluster": "a",$/m);
+});
+
 test('rotate writes the new external id in front of the old, until it is finished', async (t) => {
   const { run, written } = await hub(t);
   await run('add', 'a');

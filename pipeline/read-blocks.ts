@@ -23,8 +23,16 @@ export interface SeriesSelection {
   readonly end: number;
   /** Absent = every profile type. */
   readonly profileType?: string;
-  /** Steps that windows are sorted into, at offset + n × length, ms: none may cut a downsampled window. Absent = none. */
-  readonly steps?: { readonly length: number; readonly offset: number };
+  /** Steps that windows are sorted into. Absent = none. */
+  readonly steps?: Steps;
+}
+
+/** Steps at offset + n × length, ms. */
+export interface Steps {
+  readonly length: number;
+  readonly offset: number;
+  /** Whether a downsampled window may be cut by the edge of a step, and then counts for one of both. */
+  readonly mayCut: boolean;
 }
 
 /** One profile type of one dataset of one block, ready to be read. */
@@ -150,12 +158,17 @@ export function findRows(hub: Hub, { matchers, start, end }: SeriesSelection): P
   return hub.catalog.find({ tenant: hub.tenant, from: start, until: end, service });
 }
 
-/** A step of whole windows keeps every sum where it was; without steps any resolution does. */
+/**
+ * A step of whole windows keeps every sum where it was; without steps any resolution does. Where windows may be cut, five
+ * to a step are enough (as in Thanos, whose queries allow a resolution of step / 5).
+ */
 function allowedBy({ steps }: SeriesSelection): (resolutionSeconds: number) => boolean {
   if (steps === undefined) return () => true;
-  const { length, offset } = steps;
-  return (resolutionSeconds) =>
-    length % (resolutionSeconds * 1000) === 0 && offset % (resolutionSeconds * 1000) === 0;
+  const { length, offset, mayCut } = steps;
+  return (resolutionSeconds) => {
+    const windowMs = resolutionSeconds * 1000;
+    return (length % windowMs === 0 && offset % windowMs === 0) || (mayCut && windowMs * 5 <= length);
+  };
 }
 
 function clusterPredicate(

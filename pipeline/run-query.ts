@@ -19,7 +19,7 @@ import {
   type PlannedRead,
   planRead,
   readParts,
-  type SeriesSelection,
+  type Steps,
 } from './read-blocks.ts';
 
 /** What to look at: a profile type id, a label selector `{a="b"}`, and [start, end) in ms since epoch. */
@@ -128,11 +128,11 @@ export async function selectSeries(
   hub: Hub,
   request: SeriesRequest,
 ): Promise<{ series: SeriesPoints[]; completeness: Completeness }> {
-  const { stepMs, start, end } = request;
+  const { stepMs, start } = request;
   if (!(stepMs >= 1)) throw new RejectedError('invalid', 'step must be >= 1ms');
-  // Half-open [start − step + 1, end + 1) in whole ms is the same as (start − step, end].
-  const range = { ...request, start: start - stepMs + 1, end: end + 1 };
-  const planned = await planSelection(hub, range, { length: stepMs, offset: start });
+  // Half-open [start − step + 1, last + 1) in whole ms is the same as (start − step, last].
+  const range = { ...request, start: start - stepMs + 1, end: lastPointOf(request) + 1 };
+  const planned = await planSelection(hub, range, { length: stepMs, offset: start, mayCut: true });
   const { groupBy, aggregation, limit } = request;
   const answer = await cachedAnswer(
     hub,
@@ -144,12 +144,18 @@ export async function selectSeries(
   return { ...answer, completeness: planned.completeness };
 }
 
+/** Points lie at start + n × step up to the end. */
+function lastPointOf({ start, end, stepMs }: SeriesRequest): number {
+  return start + Math.floor((end - start) / stepMs) * stepMs;
+}
+
 async function computeSeries(
   hub: Hub,
   request: SeriesRequest,
   planned: PlannedSelection,
 ): Promise<{ series: SeriesPoints[] }> {
-  const { stepMs, start, end } = request;
+  const { stepMs, start } = request;
+  const lastPoint = lastPointOf(request);
   const blocks = await openParts(hub, planned, 'totals');
   const lines = new Map<string, { labels: Labels; buckets: Map<number, Bucket> }>();
   await eachRow(hub, blocks, (labels, row) => {
@@ -157,8 +163,9 @@ async function computeSeries(
     const key = labelsKey(grouped);
     let line = lines.get(key);
     if (line === undefined) lines.set(key, (line = { labels: grouped, buckets: new Map() }));
-    const time = start + Math.ceil((row.lastStart - start) / stepMs) * stepMs;
-    if (time <= end) addToBucket(line.buckets, time, row);
+    // A downsampled window counts where it ends, but not beyond the last point: what it sums starts before that.
+    const at = Math.min(row.lastStart, lastPoint);
+    addToBucket(line.buckets, start + Math.ceil((at - start) / stepMs) * stepMs, row);
   });
   const series = [...lines.values()].map(({ labels, buckets }) => ({
     labels,
@@ -194,7 +201,7 @@ export async function selectTimeline(
   completeness: Completeness;
 }> {
   const stepMs = roundStep((request.end - request.start) / Math.max(1, request.maxPoints));
-  const planned = await planSelection(hub, request, { length: stepMs, offset: 0 });
+  const planned = await planSelection(hub, request, { length: stepMs, offset: 0, mayCut: false });
   const points = await cachedAnswer(
     hub,
     `timeline ${questionOf(request)} ${stepMs}`,
@@ -279,11 +286,7 @@ async function eachRow(
 
 type PlannedSelection = PlannedRead & { readonly type: ProfileType };
 
-async function planSelection(
-  hub: Hub,
-  selection: Selection,
-  steps?: SeriesSelection['steps'],
-): Promise<PlannedSelection> {
+async function planSelection(hub: Hub, selection: Selection, steps?: Steps): Promise<PlannedSelection> {
   const type = parseProfileType(selection.profileType);
   const { matchers } = parseSelector(selection.selector);
   const { start, end } = selection;

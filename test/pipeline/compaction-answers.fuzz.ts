@@ -7,8 +7,8 @@ import { test } from 'node:test';
 import { compactBlocks, deleteMarkedBlocks, runCompactionJob } from '../../pipeline/compact-blocks.ts';
 import { defaultHubSettings, type HubSettings } from '../../pipeline/hub.ts';
 import { planJobs } from '../../pipeline/plan-jobs.ts';
-import { roundStep } from '../../pipeline/run-query.ts';
-import { RUNS, randomFrom, SEED } from '../core/block/fixtures.ts';
+import { roundStep, selectSeries } from '../../pipeline/run-query.ts';
+import { CPU, RUNS, randomFrom, SEED } from '../core/block/fixtures.ts';
 import { ask, expected, publishRows, type Question, randomBatch, type WindowRow } from './fleet-history.ts';
 import { type MemoryHub, memoryHub } from './memory-hub.ts';
 
@@ -51,7 +51,25 @@ async function checkAnswers(
     const { points: expectedPoints, ...wanted } = expected(rows, question, stepMs);
     assert.deepEqual(answer, wanted, `flame graph of ${JSON.stringify(question)}`);
     assert.deepEqual(points, expectedPoints, `timeline of ${JSON.stringify(question)}`);
+    await checkSeries(hub, rows, question, random);
   }
+}
+
+/** Windows may move to the next point, but none is lost or counted twice. */
+async function checkSeries(
+  hub: MemoryHub,
+  rows: readonly WindowRow[],
+  { start, end, service, maxPoints }: Question,
+  random: () => number,
+): Promise<void> {
+  const stepMs = [10_000, 1_728_000, 300_000, HOUR, 5 * HOUR, 2 * DAY][Math.floor(random() * 6)]!;
+  const selection = { profileType: CPU, selector: `{service_name="${service}"}`, start, end };
+  const last = start + Math.floor((end - start) / stepMs) * stepMs;
+  const range = { start: start - stepMs + 1, end: last + 1, service, maxPoints };
+  const request = { ...selection, stepMs, groupBy: [] };
+  const { series } = await selectSeries(hub, { ...request, aggregation: 'sum' });
+  const sum = series.flatMap(({ points }) => points).reduce((total, { value }) => total + value, 0);
+  assert.equal(BigInt(sum), expected(rows, range, DAY).total, `series of ${JSON.stringify(request)}`);
 }
 
 async function live(hub: MemoryHub, random: () => number, rows: WindowRow[], until: number): Promise<void> {

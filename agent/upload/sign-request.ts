@@ -16,7 +16,7 @@ export interface SignedRequest {
 type HashInput = string | ArrayBuffer | ArrayBufferView;
 
 /** SHA-256 and HMAC-SHA-256 of node:crypto in the shape that the signer wants. */
-class Sha256 {
+export class Sha256 {
   #hash;
 
   constructor(secret?: HashInput) {

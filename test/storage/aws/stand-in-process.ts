@@ -49,7 +49,8 @@ export async function startStandIn(plan: (port: number) => Promise<ProcessPlan>)
   return { endpoint, stop };
 }
 
-async function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that nobody listened on just now. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -1,0 +1,74 @@
+// The stacks of a hub: its configuration, their deployment, and what they answer.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { adaptTemplates } from './adapt-templates.ts';
+import { CLIENT_ID } from './issuer.ts';
+import { runCdk } from './run-cdk.ts';
+import { HUB_ACCOUNT, REGION, type StandInCloud } from './stand-in-cloud.ts';
+
+const PREFIX = 'Cinderblock-Lane';
+export const STACKS = ['Data', 'Ingest', 'Query', 'ClusterAccess', 'Ops'].map((part) => `${PREFIX}-${part}`);
+
+/** Writes the configuration of a hub: what the lane sets; the rest is as a hub has it by default. */
+export async function writeConfig(cloud: StandInCloud, issuer: string): Promise<string> {
+  const file = join(cloud.folder, 'hub.json');
+  const config = {
+    stage: 'lane',
+    region: REGION,
+    account: HUB_ACCOUNT,
+    signIn: { kind: 'oidc', issuer, clientId: CLIENT_ID },
+    // CDK's own uploader of pages is a program of Python that wants the AWS CLI at /opt, where nobody but root writes.
+    web: false,
+    alarmEmail: 'operators@example.com',
+    monthlyBudgetUsd: 100,
+    clusters: [],
+  };
+  await writeFile(file, JSON.stringify(config));
+  return file;
+}
+
+export async function changeConfig(file: string, changes: Record<string, unknown>): Promise<void> {
+  await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), ...changes }));
+}
+
+/** Asks for no app: an account is made ready for whatever is deployed there. @returns seconds */
+export async function bootstrap(cloud: StandInCloud): Promise<number> {
+  const env = cloud.environment(HUB_ACCOUNT);
+  const { seconds } = await runCdk(['bootstrap', `aws://${HUB_ACCOUNT}/${REGION}`], env, cloud.folder);
+  return seconds;
+}
+
+export interface Deployment {
+  synthSeconds: number;
+  deploySeconds: number;
+  /** Places that were adapted to the stand-in, by gap. */
+  adapted: Map<string, number>;
+  output(stack: string, name: string): string;
+}
+
+let deployments = 0;
+
+/** `cdk synth` and `cdk deploy --all`, with the templates adapted in between. */
+export async function deployHub(cloud: StandInCloud, configFile: string): Promise<Deployment> {
+  const folder = join(cloud.folder, `deployment-${++deployments}`);
+  await mkdir(folder);
+  const [assembly, outputsFile] = [join(folder, 'assembly'), join(folder, 'outputs.json')];
+  const env = cloud.environment(HUB_ACCOUNT);
+  const app = ['--strict', '--no-lookups', '-c', `config=${configFile}`];
+  const synth = await runCdk(['synth', '--quiet', '--output', assembly, ...app], env);
+  const adapted = adaptTemplates(assembly);
+  const options = ['--require-approval', 'never', '--progress', 'events', '--concurrency', '3'];
+  const toStacks = ['--all', '--app', assembly, '--outputs-file', outputsFile];
+  const deploy = await runCdk(['deploy', ...toStacks, ...options], env);
+  const outputs: Record<string, Record<string, string>> = JSON.parse(await readFile(outputsFile, 'utf8'));
+  return {
+    synthSeconds: synth.seconds,
+    deploySeconds: deploy.seconds,
+    adapted,
+    output(stack, name) {
+      const value = outputs[`${PREFIX}-${stack}`]?.[name];
+      if (value === undefined) throw new Error(`the stack ${stack} has no output ${name}`);
+      return value;
+    },
+  };
+}

@@ -29,7 +29,7 @@ const GROUP_MS = 3_600_000;
  * holds it is in the catalog; whatever fails before that is delivered again, and rows that were stored twice are
  * dropped by merge and by queries. A batch that can never be stored goes to quarantine; one that cannot be read just
  * now stays, is delivered again, and ends as a dead letter.
- * @throws RetryableError when storage fails; what was acknowledged before that is stored
+ * @throws RetryableError when storage fails, Error when it refuses; what was acknowledged before that is stored
  */
 export async function processBatches(hub: Hub): Promise<ProcessReport> {
   const { processBatchesMax, processVisibilityMs } = hub.settings;
@@ -54,24 +54,40 @@ async function openBatches(
 ): Promise<OpenedBatch[]> {
   const opened: OpenedBatch[] = [];
   for (const one of received) {
-    try {
-      const batch = await openBatch(hub, one);
-      if (batch === undefined) await acknowledgeAbsent(hub, one);
-      else opened.push(batch);
-    } catch (error) {
-      if (error instanceof RetryableError) reportUnread(hub, one, error);
-      else await setAside(hub, one, error, report);
-    }
+    const bytes = await readPayload(hub, one);
+    if (bytes === 'unread') continue;
+    if (bytes === undefined) await acknowledgeAbsent(hub, one);
+    else opened.push(...(await openBatch(hub, one, bytes, report)));
   }
   return opened;
 }
 
-async function openBatch(hub: Hub, received: ReceivedBatch): Promise<OpenedBatch | undefined> {
-  const bytes = await payloadOf(hub, received.message);
-  if (bytes === undefined) return undefined;
+/** @throws anything but RetryableError: that is no fault of the batch */
+async function readPayload(hub: Hub, received: ReceivedBatch): Promise<Uint8Array | undefined | 'unread'> {
+  try {
+    return await payloadOf(hub, received.message);
+  } catch (error) {
+    if (!(error instanceof RetryableError)) throw error;
+    reportUnread(hub, received, error);
+    return 'unread';
+  }
+}
+
+/** None when its bytes cannot be opened: then it is set aside. */
+async function openBatch(
+  hub: Hub,
+  received: ReceivedBatch,
+  bytes: Uint8Array,
+  report: ProcessReport,
+): Promise<OpenedBatch[]> {
   const options = { blockId: received.message.batchId, rawBytesMax: hub.settings.batchSectionBytesMax };
-  const reader = await BlockReader.open(bytesSource(bytes), hub.codec, options);
-  return { received, reader, size: bytes.length };
+  try {
+    const reader = await BlockReader.open(bytesSource(bytes), hub.codec, options);
+    return [{ received, reader, size: bytes.length }];
+  } catch (error) {
+    await setAside(hub, received, error, report);
+    return [];
+  }
 }
 
 /** See `payloadOf`: its rows are stored. */
@@ -122,21 +138,30 @@ function groupBatches(opened: readonly OpenedBatch[], bytesMax: number): OpenedB
   return groups;
 }
 
+/**
+ * Only what fails while bytes are merged is a fault of a batch. Storage that refuses, for a policy or a name that is
+ * wrong, would refuse every batch: they all stay on the queue until somebody looks.
+ */
 async function processGroup(hub: Hub, group: readonly OpenedBatch[], report: ProcessReport): Promise<void> {
+  let merged: MergedGroup;
   try {
-    await storeGroup(hub, group, report);
+    merged = await mergeGroup(hub, group);
   } catch (error) {
-    if (error instanceof RetryableError) throw error;
     if (group.length === 1) return setAside(hub, group[0]!.received, error, report);
     // One batch spoils the merge: by halves it is found in few merges, and the others stay in few blocks.
     const middle = Math.ceil(group.length / 2);
     await processGroup(hub, group.slice(0, middle), report);
-    await processGroup(hub, group.slice(middle), report);
+    return processGroup(hub, group.slice(middle), report);
   }
+  await storeGroup(hub, group, merged, report);
 }
 
-async function storeGroup(hub: Hub, group: readonly OpenedBatch[], report: ProcessReport): Promise<void> {
-  const merged = await mergeGroup(hub, group);
+async function storeGroup(
+  hub: Hub,
+  group: readonly OpenedBatch[],
+  merged: MergedGroup,
+  report: ProcessReport,
+): Promise<void> {
   if (merged.directory.datasets.length > 0) {
     await publishBlock(hub, merged);
     report.blocks++;
@@ -152,10 +177,9 @@ async function storeGroup(hub: Hub, group: readonly OpenedBatch[], report: Proce
   hub.telemetry.count('process_duplicate_samples_total', merged.report.duplicateSamples);
 }
 
-function mergeGroup(
-  hub: Hub,
-  group: readonly OpenedBatch[],
-): Promise<WrittenBlock & { batchIds: string[]; report: MergeReport }> {
+type MergedGroup = WrittenBlock & { batchIds: string[]; report: MergeReport };
+
+function mergeGroup(hub: Hub, group: readonly OpenedBatch[]): Promise<MergedGroup> {
   const blockId = newBlockId(hub.clock(), () => hub.random());
   const meta = { blockId, tenant: hub.tenant, level: 0, resolutionSeconds: 0 };
   return mergeBlocks(

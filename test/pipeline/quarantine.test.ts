@@ -80,6 +80,27 @@ test('a poison batch that travelled as an object leaves the inbox', async (t) =>
   assert.equal((await listQuarantine(hub, 10))[0]?.size, 40);
 });
 
+test('storage that refuses for good is no fault of a batch: it stays on the queue', async (t) => {
+  const hub = await openHub(t);
+  await enqueue(hub, 1, goodBatch(1));
+  const denied = async () => assert.fail('AccessDenied');
+  const objectKey = 'inbox/default/c/c=n=b=2=00000000.batch';
+  await hub.objects.put(objectKey, goodBatch(2));
+  const refusing: Hub[] = [
+    { ...hub, catalog: { ...hub.catalog, publish: denied } },
+    { ...hub, objects: { ...hub.objects, get: denied } },
+  ];
+  for (const one of refusing) {
+    await assert.rejects(processBatches(one), /AccessDenied/);
+    const head = { batchId: 'c/n/b/2', tenant: 'default', cluster: 'c', receivedAt: NOW };
+    await hub.queue.send({ ...head, objectKey });
+    hub.now += hub.settings.processVisibilityMs;
+  }
+  assert.deepEqual(await listQuarantine(hub, 10), []);
+  assert.equal((await processBatches(hub)).batches, 3);
+  assert.equal(await total(hub), 3n);
+});
+
 test('a requeued batch is stored when its fault was ours, and comes back when it was not', async (t) => {
   const hub = await openHub(t);
   await enqueue(hub, 1, cutBatch(1));

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { extname, join, normalize } from 'node:path';
+import { extname } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { CallTree } from '../../core/flamegraph/call-tree.ts';
 import { CallTreeBuilder } from '../../core/flamegraph/call-tree-builder.ts';
@@ -10,6 +9,7 @@ import { encodeTree } from '../../core/flamegraph/tree-codec.ts';
 import type { TreeHeader } from '../../core/flamegraph/tree-header.ts';
 import { sidesOfDiff } from '../../core/flamegraph/tree-sides.ts';
 import type { Completeness } from '../../core/query/completeness.ts';
+import { builtPage } from './built-page.ts';
 import { deepTree, syntheticTree } from './synthetic-tree.ts';
 
 /**
@@ -31,7 +31,6 @@ export interface FakeApi {
 
 export type FakeMode = 'data' | 'started' | 'empty' | 'other-range' | 'error' | 'partial' | 'deep';
 
-const DIST = new URL('../../web/dist/', import.meta.url).pathname;
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const ALLOC = 'memory:alloc_space:bytes:space:bytes';
 const HOUR = 3_600_000;
@@ -46,6 +45,7 @@ export async function startFakeApi({
   port = 0,
   mode = 'data' as FakeMode,
 } = {}): Promise<FakeApi> {
+  await builtPage();
   const trees = new Map<string, CallTree>();
   const fake: FakeApi = { url: '', mode, nodes, requests: [], close: () => closeServer(server) };
   const server = createServer((request, response) => {
@@ -300,17 +300,14 @@ const TYPES: Record<string, string> = {
 };
 
 async function answerFile(path: string, response: ServerResponse) {
-  const name = extname(path) === '' ? 'index.html' : normalize(path).replace(/^(\.\.[/\\])+/, '');
-  try {
-    const body = await readFile(join(DIST, name));
-    response.writeHead(200, {
-      'Content-Type': TYPES[extname(name)] ?? 'application/octet-stream',
-      'Content-Security-Policy': CSP,
-    });
-    response.end(body);
-  } catch {
-    fail(response, 404, 'not_found', `no file ${name}; is the page built? npm run build:web`);
-  }
+  const name = extname(path) === '' ? '/index.html' : path;
+  const body = (await builtPage()).get(name);
+  if (body === undefined) return fail(response, 404, 'not_found', `no file ${name}`);
+  response.writeHead(200, {
+    'Content-Type': TYPES[extname(name)] ?? 'application/octet-stream',
+    'Content-Security-Policy': CSP,
+  });
+  response.end(body);
 }
 
 function json(response: ServerResponse, body: object) {

@@ -1,9 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
-
-const DIST = new URL('../../web/dist/', import.meta.url).pathname;
+import { builtPage } from './built-page.ts';
 
 /** Files of the built page that one visit loads, its worker too, and their size with gzip. */
 export async function loadedFiles(page: Page, url: string): Promise<{ paths: string[]; bytes: number }> {
@@ -16,7 +13,8 @@ export async function loadedFiles(page: Page, url: string): Promise<{ paths: str
   await page.goto(url);
   await page.waitForSelector('#flame-graph canvas[data-painted]');
   page.context().off('request', note);
+  const files = await builtPage();
   let bytes = 0;
-  for (const path of paths) bytes += gzipSync(await readFile(join(DIST, path))).length;
+  for (const path of paths) bytes += gzipSync(files.get(path)!).length;
   return { paths: [...paths], bytes };
 }

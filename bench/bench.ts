@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { benchBlock } from './block.bench.ts';
 import { benchDecode } from './decode.bench.ts';
 import { benchFlamegraph } from './flamegraph.bench.ts';
+import { benchHistory } from './history.bench.ts';
 import { benchIngest } from './ingest.bench.ts';
 import { benchQuery } from './query.bench.ts';
 import { Report } from './report.ts';
@@ -20,6 +21,7 @@ const BENCHMARKS: Readonly<
   decode: { title: 'Decode and merge pprof', run: benchDecode },
   block: { title: 'Blocks', run: benchBlock },
   query: { title: 'Queries', run: benchQuery },
+  history: { title: 'Compaction, and queries over ten months', run: benchHistory },
   flamegraph: { title: 'Flame graph', run: benchFlamegraph },
 };
 

@@ -79,8 +79,8 @@ async function reportQuery(
   hours: number,
   most: number,
 ): Promise<void> {
-  const measured = await measureInProcess(fleet, folder, hours);
-  const { first, later, timeline, gets, bytes, blocks, samples, nodes, peakRssBytes } = measured;
+  const { first, later, timeline, gets, bytes, blocks, samples, nodes, peakRssBytes } =
+    await measureInProcess(fleet, folder, END - hours * HOUR_MS, END);
   const work = `${blocks} blocks, ${(samples / 1e6).toFixed(1)} million samples, ${nodes} nodes, ${later.cpuMs.toFixed(0)} ms of CPU`;
   report.add({ name: `flame graph, ${name}`, value: later.ms, unit: 'ms', target: { most }, note: work });
   report.add({
@@ -94,9 +94,15 @@ async function reportQuery(
   report.add({ name: `peak memory, ${name}`, value: peakRssBytes / 2 ** 20, unit: 'MiB' });
 }
 
-async function measureInProcess(fleet: Fleet, folder: string, hours: number): Promise<QueryMeasurement> {
+/** Queries over [start, end) of what lies in the folder, in a process that has done nothing else. */
+export async function measureInProcess(
+  fleet: Fleet,
+  folder: string,
+  start: number,
+  end: number,
+): Promise<QueryMeasurement> {
   const script = new URL('./query-process.ts', import.meta.url).pathname;
-  const args = [folder, fleet.service, fleet.profileType, END - hours * HOUR_MS, END, RUNS].map(String);
+  const args = [folder, fleet.service, fleet.profileType, start, end, RUNS].map(String);
   const { stdout } = await promisify(execFile)(process.execPath, [
     '--disable-warning=ExperimentalWarning',
     script,

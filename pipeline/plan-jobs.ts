@@ -1,3 +1,4 @@
+import { checkCompactionRules } from '../core/compaction/compaction-rules.ts';
 import { type CompactionJob, planCompaction } from '../core/compaction/plan-compaction.ts';
 import { listQuarantinedGroups, type QuarantinedGroup } from './compaction-quarantine.ts';
 import type { Hub } from './hub.ts';
@@ -19,9 +20,11 @@ const DAY_MS = 24 * 3_600_000;
  * Plans what to compact.
  * @param scope `recent` looks at what batches can still come for, and is cheap; `all` also at what came too late for
  *   that, and at long ranges to join
+ * @throws RejectedError('invalid') when the settings contradict each other
  */
 export async function planJobs(hub: Hub, scope: 'recent' | 'all'): Promise<CompactionPlan> {
-  const { compaction } = hub.settings;
+  const { compaction, lateWindowMs } = hub.settings;
+  checkCompactionRules(compaction, lateWindowMs);
   const now = hub.clock();
   const joined = compaction.resolutions.reduce((most, { joinMs }) => Math.max(most, joinMs), 0);
   const horizon = compaction.sealAfterMs + 2 * DAY_MS + (scope === 'all' ? 2 * joined + 30 * DAY_MS : 0);

@@ -1,3 +1,5 @@
+import { RejectedError } from '../errors.ts';
+
 const MIB = 1024 * 1024;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -53,3 +55,30 @@ export const DEFAULT_COMPACTION_RULES: CompactionRules = {
     { seconds: 86_400, from: 'seal', joinMs: 32 * DAY_MS },
   ],
 };
+
+/**
+ * @param lateWindowMs how old windows may be that the hub takes
+ * @throws RejectedError('invalid') when blocks could not be planned, or data not be told apart, by these rules
+ */
+export function checkCompactionRules(rules: CompactionRules, lateWindowMs: number): void {
+  const problem = problemOf(rules, lateWindowMs);
+  if (problem !== undefined) throw new RejectedError('invalid', `compaction: ${problem}`);
+}
+
+function problemOf(
+  { resolutions, sealAfterMs, blocksMax, fanIn }: CompactionRules,
+  lateWindowMs: number,
+): string | undefined {
+  if (!resolutions.some(({ from }) => from === 'close'))
+    return 'no resolution is made when an hour is closed; a closed hour is known by having one';
+  for (const [i, { seconds }] of resolutions.entries()) {
+    const finer = resolutions[i - 1]?.seconds ?? 1;
+    if (!Number.isInteger(seconds) || seconds <= 1 || seconds % finer !== 0 || seconds === finer)
+      return `resolution ${seconds} s is not a multiple of ${finer} s; steps would be split`;
+    if (86_400 % seconds !== 0) return `resolution ${seconds} s does not divide a day`;
+  }
+  if (sealAfterMs < lateWindowMs)
+    return `sealAfterMs is ${sealAfterMs}, lateWindowMs ${lateWindowMs}: batch ids would be shed while batches can come again`;
+  if (fanIn < 2 || blocksMax < fanIn) return `fanIn is ${fanIn}, blocksMax ${blocksMax}`;
+  return undefined;
+}

@@ -1,5 +1,4 @@
-import { familiesOf, isBatchId } from '../block/batch-table.ts';
-import { RejectedError } from '../errors.ts';
+import { familiesOf, familyIdOf, isBatchId } from '../block/batch-table.ts';
 import { type CompactionRules, DEFAULT_COMPACTION_RULES } from './compaction-rules.ts';
 
 // Planning is pure: index rows in, jobs out. Raw blocks go through three steps, each over a range aligned to its length:
@@ -46,24 +45,19 @@ export interface CompactionJob {
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** The highest level that object keys can hold. */
-const LEVEL_MAX = 99;
+export const LEVEL_MAX = 99;
 
 /** Whether all of its batches are too old to come again. */
 export function isSealed(row: Pick<CompactionInput, 'batchIds'>): boolean {
   return !row.batchIds.some(isBatchId);
 }
 
-/** Jobs that can run now. @throws RejectedError('invalid') when the rules have no resolution that closes an hour */
+/** Jobs that can run now, by rules that pass `checkCompactionRules`. */
 export function planCompaction(
   rows: readonly CompactionInput[],
   nowMs: number,
   rules: CompactionRules = DEFAULT_COMPACTION_RULES,
 ): CompactionJob[] {
-  if (!rules.resolutions.some(({ from }) => from === 'close'))
-    throw new RejectedError(
-      'invalid',
-      'no resolution is made when an hour is closed; a closed hour has one at least',
-    );
   const plan = new Planner(rows, nowMs, rules);
   const jobs: CompactionJob[] = [];
   for (const [day, ofDay] of groupedBy(plan.unsealed, DAY_MS)) {
@@ -158,11 +152,11 @@ class Planner {
 
   /** Whether it has its downsampled versions: it was closed. */
   #isClosed(block: CompactionInput): boolean {
-    return this.#versions.has(block.blockId);
+    return this.#versions.has(familyIdOf(block));
   }
 
   #versionsOf(block: CompactionInput): CompactionInput[] {
-    return block.resolutionSeconds === 0 ? (this.#versions.get(block.blockId) ?? []) : [];
+    return block.resolutionSeconds === 0 ? (this.#versions.get(familyIdOf(block)) ?? []) : [];
   }
 
   /**

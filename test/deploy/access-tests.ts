@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Lane } from './lane.ts';
 import { call, send, sendBatch, signBatch, until } from './lane-hub.ts';
+import { openRole } from './role-acts.ts';
 import { agentCredentials, writeServiceAccountToken } from './spoke-accounts.ts';
 
 const MINUTE_MS = 60_000;
@@ -82,6 +83,25 @@ export function accessTests(open: () => Lane): void {
     );
     const tokenFile = await writeServiceAccountToken(lane.cloud, 'a', 'another');
     await assert.rejects(agentCredentials({ ...a, tokenFile }), /AssumeRoleWithWebIdentity/);
+  });
+
+  test('the role of a cluster may send, and nothing else', async () => {
+    const lane = open();
+    const act = openRole(lane, lane.credentials.a);
+    const others = [
+      'ListObjects *',
+      'PutObject inbox',
+      'GetItem clusters',
+      'Query ledger#x',
+      'SendMessage batches',
+    ] as const;
+    for (const name of others) assert.equal(await act(name), 'denied', name);
+    const elsewhere = await signBatch(lane.ingestUrl, 'a', lane.credentials.a, lane.batches.a.sample());
+    const url = new URL(`${lane.queryUrl}/querier.v1.QuerierService/LabelNames`);
+    assert.equal(
+      (await send({ ...elsewhere, url, headers: { ...elsewhere.headers, host: url.host } })).status,
+      403,
+    );
   });
 
   test('people and tools: by tokens of the issuer and of the hub, each for what it may do', async () => {

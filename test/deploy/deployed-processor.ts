@@ -1,4 +1,4 @@
-// Faults of the deployed processor: AWS out of its reach, and its process killed.
+// Faults of the deployed processor: told wrongly where things are, and its process killed.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import {
@@ -10,11 +10,17 @@ import { GetQueueAttributesCommand, SetQueueAttributesCommand, SQSClient } from 
 
 const run = promisify(execFile);
 
-/** Nobody listens there. */
-const NOWHERE = 'https://127.0.0.1:9';
+/** What a function may be told wrongly: services where nobody listens; a table that its policy does not name. */
+export const WRONG_SETTINGS = {
+  'reaches nothing': { AWS_ENDPOINT_URL: 'https://127.0.0.1:9' },
+  'is not allowed to write': { CINDERBLOCK_TABLE: 'another-table' },
+};
 
-/** A function that no service answers. @returns ends that */
-export async function cutOff(functionName: string): Promise<() => Promise<void>> {
+/** @returns tells the function what it was told before */
+export async function misinform(
+  functionName: string,
+  wrong: Record<string, string>,
+): Promise<() => Promise<void>> {
   const lambda = new LambdaClient({});
   const config = new GetFunctionConfigurationCommand({ FunctionName: functionName });
   const variables = (await lambda.send(config)).Environment?.Variables ?? {};
@@ -22,7 +28,7 @@ export async function cutOff(functionName: string): Promise<() => Promise<void>>
     const Environment = { Variables };
     await lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName: functionName, Environment }));
   };
-  await tell({ ...variables, AWS_ENDPOINT_URL: NOWHERE });
+  await tell({ ...variables, ...wrong });
   return () => tell(variables);
 }
 

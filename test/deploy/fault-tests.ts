@@ -5,7 +5,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { sqsBatchQueue } from '../../storage/aws/sqs-batch-queue.ts';
 import { randomFrom } from '../core/block/fixtures.ts';
 import { fuzzSeed } from '../storage/fuzz-seed.ts';
-import { cutOff, killFunction } from './deployed-processor.ts';
+import { killFunction, misinform, WRONG_SETTINGS } from './deployed-processor.ts';
 import type { ClusterName, Lane } from './lane.ts';
 import type { SentBatch } from './lane-batches.ts';
 import { until } from './lane-hub.ts';
@@ -45,24 +45,26 @@ export function faultTests(open: () => Lane): void {
     await assertAllStored(lane);
   });
 
-  test('a processor that reaches nothing: batches become dead letters, and a redrive stores them', async () => {
-    const lane = open();
-    const mend = await cutOff(await lane.functionNamed('Ingest', 'Processor'));
-    const batches = Array.from({ length: 3 }, () => lane.batches.b.next());
-    for (const { bytes } of batches) await lane.send('b', bytes);
-    await until(
-      () => lane.queue.depth(),
-      ({ dead }) => dead === batches.length,
-    );
-    assert.equal(await lane.total(), lane.sent - samplesOf(batches));
-    await mend();
-    const { out } = await lane.cli('queue', 'dead', '--output', 'json');
-    const ids = JSON.parse(out).deadLetters.map(({ batchId }: { batchId: string }) => batchId);
-    assert.deepEqual(ids.sort(), batches.map(({ batchId }) => batchId).sort());
-    await lane.cli('queue', 'redrive', '--all');
-    await assertAllStored(lane);
-    assert.deepEqual(await lane.queue.depth(), { waiting: 0, dead: 0 });
-  });
+  for (const [what, wrong] of Object.entries(WRONG_SETTINGS)) {
+    test(`a processor that ${what}: batches become dead letters, and a redrive stores them`, async () => {
+      const lane = open();
+      const mend = await misinform(await lane.functionNamed('Ingest', 'Processor'), wrong);
+      const batches = Array.from({ length: 3 }, () => lane.batches.b.next());
+      for (const { bytes } of batches) await lane.send('b', bytes);
+      await until(
+        () => lane.queue.depth(),
+        ({ dead }) => dead === batches.length,
+      );
+      assert.equal(await lane.total(), lane.sent - samplesOf(batches));
+      await mend();
+      const { out } = await lane.cli('queue', 'dead', '--output', 'json');
+      const ids = JSON.parse(out).deadLetters.map(({ batchId }: { batchId: string }) => batchId);
+      assert.deepEqual(ids.sort(), batches.map(({ batchId }) => batchId).sort());
+      await lane.cli('queue', 'redrive', '--all');
+      await assertAllStored(lane);
+      assert.deepEqual(await lane.queue.depth(), { waiting: 0, dead: 0 });
+    });
+  }
 
   test('poison goes into quarantine with its reason, and holds nobody up', async () => {
     const lane = open();

@@ -6,25 +6,27 @@ import { CLIENT_ID } from './issuer.ts';
 import { runCdk } from './run-cdk.ts';
 import { HUB_ACCOUNT, REGION, type StandInCloud } from './stand-in-cloud.ts';
 
-const PREFIX = 'Cinderblock-Lane';
-export const STACKS = ['Data', 'Ingest', 'Query', 'ClusterAccess', 'Ops'].map((part) => `${PREFIX}-${part}`);
+const PARTS = ['Data', 'Ingest', 'Query', 'ClusterAccess', 'Ops'];
+export const STACKS = PARTS.map((part) => `Cinderblock-Lane-${part}`);
 
-/** Writes the configuration of a hub: what the lane sets; the rest is as a hub has it by default. */
-export async function writeConfig(cloud: StandInCloud, issuer: string): Promise<string> {
-  const file = join(cloud.folder, 'hub.json');
-  const config = {
+/** Writes the configuration of a hub: what it is told; the rest is as a hub has it by default. */
+export async function writeConfig(cloud: StandInCloud, settings: { stage: string }): Promise<string> {
+  const file = join(cloud.folder, `${settings.stage}.json`);
+  await writeFile(file, JSON.stringify({ region: REGION, account: HUB_ACCOUNT, ...settings }));
+  return file;
+}
+
+/** What the hub of the lane is told. */
+export function laneSettings(issuer: string) {
+  return {
     stage: 'lane',
-    region: REGION,
-    account: HUB_ACCOUNT,
     signIn: { kind: 'oidc', issuer, clientId: CLIENT_ID },
-    // CDK's own uploader of pages is a program of Python that wants the AWS CLI at /opt, where nobody but root writes.
+    // The page is in page-tests.ts.
     web: false,
     alarmEmail: 'operators@example.com',
     monthlyBudgetUsd: 100,
     clusters: [],
   };
-  await writeFile(file, JSON.stringify(config));
-  return file;
 }
 
 export async function changeConfig(file: string, changes: Record<string, unknown>): Promise<void> {
@@ -43,7 +45,7 @@ export interface Deployment {
   deploySeconds: number;
   /** Places that were adapted to the stand-in, by gap. */
   adapted: Map<string, number>;
-  output(stack: string, name: string): string;
+  output(part: string, name: string): string;
 }
 
 let deployments = 0;
@@ -65,9 +67,10 @@ export async function deployHub(cloud: StandInCloud, configFile: string): Promis
     synthSeconds: synth.seconds,
     deploySeconds: deploy.seconds,
     adapted,
-    output(stack, name) {
-      const value = outputs[`${PREFIX}-${stack}`]?.[name];
-      if (value === undefined) throw new Error(`the stack ${stack} has no output ${name}`);
+    output(part, name) {
+      const [, outputsOfPart] = Object.entries(outputs).find(([stack]) => stack.endsWith(`-${part}`)) ?? [];
+      const value = outputsOfPart?.[name];
+      if (value === undefined) throw new Error(`the stack ${part} has no output ${name}`);
       return value;
     },
   };

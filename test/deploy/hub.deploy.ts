@@ -8,6 +8,7 @@ import { faultTests } from './fault-tests.ts';
 import { KNOWN_GAPS } from './known-gaps.ts';
 import { Lane } from './lane.ts';
 import { until } from './lane-hub.ts';
+import { pageTests } from './page-tests.ts';
 import { roleTests } from './role-tests.ts';
 import { AGENT_NODE, withAgent } from './run-agent.ts';
 import { HUB_ACCOUNT, rootOf, type StandInCloud, startCloud } from './stand-in-cloud.ts';
@@ -93,6 +94,7 @@ function laneTests(cloud: StandInCloud): void {
   accessTests(() => lane);
   faultTests(() => lane);
   roleTests(() => lane);
+  pageTests(() => lane);
 
   for (const { name, meet } of KNOWN_GAPS) {
     test(`known gap of the stand-in: ${name}`, async () => {

@@ -1,6 +1,8 @@
 // Where MiniStack 1.5.33 differs from AWS so that the hub's templates cannot stay as they are. Each gap is declared with
 // the least that meets it, which must fail: a gap that was closed is noticed. What the templates have of it is written in
 // words that the stand-in knows, and nothing else about them is changed. What it lacks of IAM is in launch-stand-in.py.
+
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import type { Caller } from './signed-call.ts';
 import { createStack, type Resource, type Template } from './stacks.ts';
 
@@ -59,6 +61,11 @@ export const KNOWN_GAPS: readonly KnownGap[] = [
     }),
     work: (template) => eachOf(template, 'AWS::Budgets::Budget', (id) => delete template.Resources![id]),
   },
+  {
+    name: 'the Python of Lambda, with its SDK, for the CDK’s uploader of pages',
+    meet: runPython,
+    work: leaveOutUploads,
+  },
 ];
 
 function stackOf(name: string, template: Template): KnownGap['meet'] {
@@ -100,4 +107,43 @@ function spellOutIssuers(template: Template): number {
   });
   Object.assign(template, spelled);
   return found;
+}
+
+/** Files of a page have to be uploaded otherwise. */
+function leaveOutUploads(template: Template): number {
+  const uploads = Object.entries(template.Resources ?? {}).filter(
+    ([, { Type }]) => Type === 'Custom::CDKBucketDeployment',
+  );
+  for (const [id] of uploads) delete template.Resources![id];
+  const gone = new Set(uploads.map(([id]) => id));
+  for (const resource of Object.values(template.Resources ?? {})) {
+    const { DependsOn: needs } = resource;
+    if (Array.isArray(needs)) resource.DependsOn = needs.filter((id) => !gone.has(id));
+  }
+  return uploads.length;
+}
+
+/** As the uploader begins. */
+async function runPython({ endpoint, region, ...credentials }: Caller): Promise<void> {
+  const ZipFile = 'import boto3\ndef handler(event, context):\n  return boto3.__version__\n';
+  const trust = {
+    Statement: [
+      { Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' },
+    ],
+  };
+  const Properties = {
+    FunctionName: 'gap-python',
+    Runtime: 'python3.13',
+    Handler: 'index.handler',
+    Code: { ZipFile },
+    Role: { 'Fn::GetAtt': ['Role', 'Arn'] },
+  };
+  const Resources = {
+    Role: { Type: 'AWS::IAM::Role', Properties: { AssumeRolePolicyDocument: trust } },
+    Function: { Type: 'AWS::Lambda::Function', Properties },
+  };
+  await createStack('gap-python', { Resources }, {}, { endpoint, region, ...credentials });
+  const lambda = new LambdaClient({ endpoint, region, credentials });
+  const answer = await lambda.send(new InvokeCommand({ FunctionName: 'gap-python' }));
+  if (answer.FunctionError !== undefined) throw new Error(String(answer.Payload?.transformToString()));
 }

@@ -4,7 +4,15 @@ import { readFile } from 'node:fs/promises';
 import type { Credentials } from '../../agent/upload/credentials.ts';
 import { cinderblock, type Outcome } from '../cli/kept-terminal.ts';
 import { DeployedQueue } from './deployed-processor.ts';
-import { bootstrap, changeConfig, type Deployment, deployHub, STACKS, writeConfig } from './hub-stacks.ts';
+import {
+  bootstrap,
+  changeConfig,
+  type Deployment,
+  deployHub,
+  laneSettings,
+  STACKS,
+  writeConfig,
+} from './hub-stacks.ts';
 import { type Issuer, startIssuer } from './issuer.ts';
 import { BatchMaker } from './lane-batches.ts';
 import { flameGraphTotal, SERVICE, sendBatch } from './lane-hub.ts';
@@ -48,7 +56,7 @@ export class Lane {
   static async open(cloud: StandInCloud): Promise<Lane> {
     await adoptEnvironment(cloud);
     const issuer = await startIssuer(cloud.certificate);
-    return new Lane(cloud, issuer, await writeConfig(cloud, issuer.url));
+    return new Lane(cloud, issuer, await writeConfig(cloud, laneSettings(issuer.url)));
   }
 
   close(): void {

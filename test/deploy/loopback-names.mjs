@@ -5,7 +5,7 @@ import { Socket } from 'node:net';
 const port = Number(process.env.CINDERBLOCK_STAND_IN_PORT);
 
 /** Of AWS, as they stand in URLs that the stand-in and CloudFormation make. */
-const STOOD_IN_FOR = /(^|\.)amazonaws\.com$/;
+const STOOD_IN_FOR = /(^|\.)(amazonaws\.com|cloudfront\.net)$/;
 
 const connect = Socket.prototype.connect;
 

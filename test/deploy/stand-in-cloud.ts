@@ -57,6 +57,7 @@ export async function startCloud(): Promise<StandInCloud | { lacks: string }> {
   const certificate = await makeCertificate(folder, [
     `*.execute-api.${REGION}.amazonaws.com`,
     `${REGION}.amazonaws.com`,
+    '*.cloudfront.net',
   ]);
   const environment = (account: string) =>
     environmentOf({ account, port, folder, certificate: certificate.certificate });

@@ -14,7 +14,10 @@ export const FUNCTIONS_FOLDER = 'dist/functions';
 /** Source maps, for stack traces of the minified code; not deployed. */
 const MAPS_FOLDER = 'dist/function-maps';
 
-export const FUNCTION_NAMES = ['ingest', 'processor', 'query', 'admin', 'authorizer'] as const;
+export const FUNCTION_NAMES = [
+  ...['ingest', 'processor', 'query', 'admin', 'authorizer'],
+  ...['compaction-planner', 'compaction-worker', 'housekeeper'],
+] as const;
 
 export interface BuiltFunction {
   name: string;
@@ -115,10 +118,10 @@ export async function coldImportMs({ folder }: BuiltFunction): Promise<number> {
 }
 
 async function main(): Promise<void> {
-  console.log('function      KiB   gzip   import ms');
+  console.log('function               KiB   gzip   import ms');
   for (const built of await buildFunctions()) {
     const columns = [built.bytes / 1024, built.gzipBytes / 1024, await coldImportMs(built)];
-    console.log(built.name.padEnd(10) + columns.map((column) => column.toFixed(0).padStart(7)).join(''));
+    console.log(built.name.padEnd(19) + columns.map((column) => column.toFixed(0).padStart(7)).join(''));
   }
 }
 

@@ -25,6 +25,30 @@ export interface AdminEnvironment extends HubEnvironment {
   CINDERBLOCK_ACCOUNT: string;
 }
 
+/** The function that plans compaction. */
+export interface PlannerEnvironment extends HubEnvironment {
+  /** Where jobs go. */
+  CINDERBLOCK_COMPACTION_QUEUE_URL: string;
+}
+
+/** What schedules say to the planner: whether to look at what is recent, or at all that there is. */
+export interface PlannerEvent {
+  scope: 'recent' | 'all';
+}
+
+/** What is done beside compaction, and how often. */
+export const HOUSEKEEPING = {
+  'delete-blocks': 'rate(5 minutes)',
+  'forget-agents': 'rate(1 day)',
+} as const;
+
+export type HousekeepingTask = keyof typeof HOUSEKEEPING;
+
+/** What schedules say to the housekeeper. */
+export interface HousekeepingEvent {
+  task: HousekeepingTask;
+}
+
 /** The function that lets people and tools in. */
 export interface AuthorizerEnvironment {
   CINDERBLOCK_TABLE: string;

@@ -164,6 +164,7 @@ const ENTRIES = [
   'storage/aws/open-aws-storage.ts',
   // Bundled by name, and started by the CDK.
   ...['ingest', 'processor', 'query', 'admin', 'authorizer'].map((name) => `functions/${name}.ts`),
+  ...['compaction-planner', 'compaction-worker', 'housekeeper'].map((name) => `functions/${name}.ts`),
   'bin/cinderblock.ts',
   'bin/spoke.ts',
 ];

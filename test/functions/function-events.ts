@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import { gunzip } from '../../api/gunzip.ts';
+import type { JobsEvent } from '../../functions/compaction-worker.ts';
 import type { HttpEvent, HttpResult } from '../../functions/http-event.ts';
 import type { FunctionHub } from '../../functions/open-hub.ts';
 import type { processorHandler, SqsEvent } from '../../functions/processor.ts';
@@ -140,6 +141,28 @@ export function sqsEvent(messages: readonly BatchMessage[]): SqsEvent {
         awsRegion: 'eu-central-1',
       };
     }),
+  };
+}
+
+/** As the event source mapping of the queue of jobs sends messages. */
+export function jobsEvent(bodies: readonly string[]): JobsEvent {
+  return {
+    Records: bodies.map((body) => ({
+      messageId: randomUUID(),
+      receiptHandle: randomUUID(),
+      body,
+      attributes: {
+        ApproximateReceiveCount: '1',
+        SentTimestamp: '1700002800000',
+        SenderId: 'AROAEXAMPLE:compaction-planner',
+        ApproximateFirstReceiveTimestamp: '1700002800001',
+      },
+      messageAttributes: {},
+      md5OfBody: '',
+      eventSource: 'aws:sqs',
+      eventSourceARN: `arn:aws:sqs:eu-central-1:${ACCOUNT}:jobs`,
+      awsRegion: 'eu-central-1',
+    })),
   };
 }
 

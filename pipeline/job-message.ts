@@ -1,0 +1,35 @@
+import type { CompactionJob } from '../core/compaction/plan-compaction.ts';
+
+/** First field of every message. One with another number is of another version of this code. */
+const VERSION = 1;
+
+/** A job as text: its group and the ids of its blocks, so 3 KB for the most that one swap takes. */
+export function toJobMessage(job: CompactionJob): string {
+  return JSON.stringify({ v: VERSION, ...job });
+}
+
+/** The job of a message, or undefined when it is none of ours. */
+export function fromJobMessage(text: string): CompactionJob | undefined {
+  try {
+    const { v, ...job } = JSON.parse(text);
+    return v === VERSION && isJob(job) ? job : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Steps are not told apart here: what a version of this code sends, the same version takes. */
+function isJob(job: Partial<Record<keyof CompactionJob, unknown>>): boolean {
+  return (
+    [job.group, job.step].every(isText) &&
+    [job.level, job.resolutionSeconds].every(isCount) &&
+    isListOf(job.blockIds, isText) &&
+    isListOf(job.versionIds, isText) &&
+    isListOf(job.downsampleTo, isCount)
+  );
+}
+
+const isText = (value: unknown) => typeof value === 'string' && value !== '';
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isListOf = (value: unknown, isItem: (item: unknown) => boolean) =>
+  Array.isArray(value) && value.every(isItem);

@@ -18,6 +18,11 @@ export const ALARMS = {
   'api-server-errors': 'More than 1 % of the requests to an API end in a server error.',
   'refused-uploads': 'More than a fifth of the requests of agents are refused.',
   'no-uploads': 'No agent has sent anything for fifteen minutes.',
+  'compaction-behind': 'Blocks that could be merged have waited for more than two hours.',
+  'quarantined-groups': 'Groups of blocks cannot be merged and were set aside.',
+  'no-compaction-plans': 'Nobody has planned compaction for twenty minutes.',
+  'dead-compaction-jobs': 'Workers died of jobs again and again.',
+  'missed-schedules': 'Calls of schedules were in vain.',
   'table-throttles': 'The table turns requests away.',
   'table-errors': 'The table fails on its own side.',
 } as const;

@@ -98,6 +98,9 @@ const hubConfigSchema = z
         query: concurrency,
         admin: concurrency,
         authorizer: concurrency,
+        compactionPlanner: concurrency,
+        compactionWorker: concurrency,
+        housekeeper: concurrency,
       })
       .prefault({}),
     logRetentionDays: z.literal(LOG_RETENTION_DAYS).default(14),

@@ -11,11 +11,13 @@ import { ALARM_PERIOD } from './alarms.ts';
 import type { HubStorage } from './hub-environment.ts';
 import type { HubFunction } from './hub-function.ts';
 import type { HubHttpApi } from './hub-http-api.ts';
+import type { JobQueue } from './job-queue.ts';
 
 export interface HubDashboardProps {
   readonly storage: HubStorage;
   readonly ingestApi: HubHttpApi;
   readonly queryApi: HubHttpApi;
+  readonly jobs: JobQueue;
   /** By what people call them. */
   readonly functions: Readonly<Record<string, HubFunction>>;
 }
@@ -23,14 +25,14 @@ export interface HubDashboardProps {
 const period = ALARM_PERIOD;
 const WIDTH = 8;
 
-/** One page: what comes in, what waits, what fails, what is asked. */
+/** One page: what comes in, what waits, what fails, what is asked, what is merged. */
 export class HubDashboard extends Construct {
   constructor(scope: Construct, id: string, props: HubDashboardProps) {
     super(scope, id);
     const dashboard = new Dashboard(this, 'Default', { periodOverride: PeriodOverride.AUTO });
     dashboard.addWidgets(...requestWidgets(props), queueWidget(props));
     dashboard.addWidgets(...functionWidgets(props));
-    dashboard.addWidgets(tableWidget(props));
+    dashboard.addWidgets(tableWidget(props), jobsWidget(props));
   }
 }
 
@@ -75,6 +77,10 @@ function tableWidget({ storage: { table } }: HubDashboardProps): IWidget {
     table.table.metricConsumedWriteCapacityUnits({ period, label: 'write units' }),
     table.table.metricThrottledRequestsForOperations({ period, operations, label: 'throttled' }),
   ]);
+}
+
+function jobsWidget({ jobs }: HubDashboardProps): IWidget {
+  return graph('Compaction jobs', [jobs.waiting(), jobs.deadLetters.dead()]);
 }
 
 function graph(title: string, left: IMetric[], right: IMetric[] = []): IWidget {

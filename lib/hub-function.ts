@@ -1,6 +1,6 @@
-import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { MathExpression } from 'aws-cdk-lib/aws-cloudwatch';
-import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
   ApplicationLogLevel,
   Architecture,
@@ -12,6 +12,7 @@ import {
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { acknowledge } from './acknowledge.ts';
 import { ALARM_PERIOD, addAlarm } from './alarms.ts';
@@ -39,7 +40,16 @@ export interface HubFunctionProps extends FunctionDefaults {
    * @default 0: it shares what the account has
    */
   readonly reservedConcurrency?: number;
+  /**
+   * Where events go whose invocations failed, with the error.
+   * @default nowhere: nothing invokes it without waiting for its answer
+   */
+  readonly missed?: IQueue;
 }
+
+/** How long Lambda tries to invoke a function for an event, and how often when it fails. */
+const EVENT_AGE_MAX = Duration.minutes(15);
+const EVENT_RETRIES = 2;
 
 /** One function: Node.js on arm64, logs of its own, and a role of its own that is told everything it may do. */
 export class HubFunction extends Construct {
@@ -71,15 +81,32 @@ export class HubFunction extends Construct {
       // START, END and REPORT of every invocation would cost more than the invocation.
       systemLogLevelV2: SystemLogLevel.WARN,
       reservedConcurrentExecutions: props.reservedConcurrency || undefined,
+      ...(props.missed && this.#toMissed(props.missed)),
     });
-    this.#acknowledge();
+    this.#acknowledge(props);
     this.#addAlarms(props);
   }
 
-  #acknowledge(): void {
+  /** For functions that schedules call: they do not wait for an answer. */
+  #toMissed({ queueArn }: IQueue) {
+    this.role.addToPolicy(new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [queueArn] }));
+    const onFailure = { bind: () => ({ destination: queueArn }) };
+    return { onFailure, maxEventAge: EVENT_AGE_MAX, retryAttempts: EVENT_RETRIES };
+  }
+
+  #acknowledge({ missed }: HubFunctionProps): void {
     acknowledge(this.function, {
       'Serverless-LambdaTracing':
         'HTTP APIs cannot trace, and X-Ray costs more per request than the request.',
+    });
+    if (missed) {
+      acknowledge(this.function, {
+        'Serverless-LambdaDLQ':
+          'Events whose invocations failed go to a destination, which tells the error too.',
+      });
+      return;
+    }
+    acknowledge(this.function, {
       'Serverless-LambdaDLQ':
         'Invoked only by API Gateway, which answers the caller, and by a queue with dead letters.',
       'Serverless-LambdaAsyncFailureDestination': 'Never invoked asynchronously.',

@@ -8,7 +8,7 @@ export const HUB_SHAPE: HubShape = {
   processorBatches: 100,
   processorWindowSeconds: 10,
   messageGroups: false,
-  alarmMetrics: 42,
+  alarmMetrics: 59,
   customMetrics: 20,
   accessLogBytes: 330,
   metricsLineBytes: 700,

@@ -1,6 +1,7 @@
 import { type App, type Stack, Tags } from 'aws-cdk-lib';
 import type { HubConfig } from '../config.ts';
 import { ClusterAccessStack } from './cluster-access-stack.ts';
+import { CompactionStack } from './compaction-stack.ts';
 import { DataStack } from './data-stack.ts';
 import { IngestStack } from './ingest-stack.ts';
 import { OpsStack } from './ops-stack.ts';
@@ -10,6 +11,7 @@ export interface HubStacks {
   readonly data: DataStack;
   readonly ingest: IngestStack;
   readonly query: QueryStack;
+  readonly compaction: CompactionStack;
   readonly clusterAccess: ClusterAccessStack;
   readonly ops: OpsStack;
 }
@@ -40,24 +42,38 @@ export function hubStacks(app: App, config: HubConfig, folders: BuiltFolders): H
     ingestUrl: ingest.api.http.url,
     pageFolder: folders.page,
   });
+  const compaction = new CompactionStack(app, idOf('Compaction'), { env, config, storage, functions });
   const clusterAccess = new ClusterAccessStack(app, idOf('ClusterAccess'), { env, config, api: ingest.api });
-  const ops = new OpsStack(app, idOf('Ops'), { env, config, dashboard: dashboardOf(data, ingest, query) });
-  const stacks = { data, ingest, query, clusterAccess, ops };
+  const ops = new OpsStack(app, idOf('Ops'), {
+    env,
+    config,
+    dashboard: dashboardOf(data, ingest, query, compaction),
+  });
+  const stacks = { data, ingest, query, compaction, clusterAccess, ops };
   for (const [component, stack] of Object.entries(stacks)) addTags(stack, config, component);
   return stacks;
 }
 
-function dashboardOf({ storage }: DataStack, ingest: IngestStack, query: QueryStack) {
+function dashboardOf(
+  { storage }: DataStack,
+  ingest: IngestStack,
+  query: QueryStack,
+  { compaction }: CompactionStack,
+) {
   return {
     storage,
     ingestApi: ingest.api.http,
     queryApi: query.api.http,
+    jobs: compaction.jobs,
     functions: {
       ingest: ingest.ingest,
       processor: ingest.processor,
       query: query.query,
       admin: query.admin,
       authorizer: query.authorizer,
+      'compaction-planner': compaction.planner,
+      'compaction-worker': compaction.worker,
+      housekeeper: compaction.housekeeper,
     },
   };
 }

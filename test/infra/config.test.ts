@@ -28,7 +28,10 @@ test('a region is enough; the rest has defaults', () => {
     signIn: { kind: 'cognito' },
     adminGroup: 'cinderblock-admins',
     web: true,
-    reservedConcurrency: { ingest: 0, processor: 0, query: 0, admin: 0, authorizer: 0 },
+    reservedConcurrency: {
+      ...{ ingest: 0, processor: 0, query: 0, admin: 0, authorizer: 0 },
+      ...{ compactionPlanner: 0, compactionWorker: 0, housekeeper: 0 },
+    },
     logRetentionDays: 14,
     clusters: [],
   });

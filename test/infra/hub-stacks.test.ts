@@ -12,12 +12,13 @@ import { healthRoutes } from '../../api/health-routes.ts';
 import { pushRoutes } from '../../api/ingest/push-routes.ts';
 import { queryRoutes } from '../../api/query/query-routes.ts';
 import type { Route } from '../../api/route.ts';
+import { HOUSEKEEPING } from '../../functions/environment.ts';
 import { acknowledgeWildcard } from '../../lib/acknowledge.ts';
 import { ALARM_SLUGS, RUNBOOK } from '../../lib/alarms.ts';
 import { API_PATHS } from '../../lib/web-site.ts';
 import { defaultHubSettings, type Hub } from '../../pipeline/hub.ts';
 import { ROOT } from '../source-tree.ts';
-import { nameOf } from './role-policies.ts';
+import { nameOf, statementsOf } from './role-policies.ts';
 import {
   brokenRulesOf,
   hubApp,
@@ -144,9 +145,10 @@ describe('queues', () => {
       .map(({ Properties }) => Properties.RedrivePolicy?.deadLetterTargetArn)
       .filter((arn) => arn !== undefined)
       .map(nameOf);
-    assert.deepEqual(targets, ['dead-letters']);
+    assert.deepEqual(targets.sort(), ['dead-jobs', 'dead-letters']);
+    const deadOnes = [...targets, 'missed'];
     for (const { id, Properties } of queues) {
-      const takesDead = nameOf({ Ref: id }) === 'dead-letters';
+      const takesDead = deadOnes.includes(nameOf({ Ref: id }));
       assert.equal(takesDead, Properties.RedrivePolicy === undefined, id);
       if (takesDead) assert.equal(Properties.MessageRetentionPeriod, 14 * 24 * 3600);
       else assert.ok(Properties.RedrivePolicy.maxReceiveCount >= 5);
@@ -168,6 +170,17 @@ describe('queues', () => {
     const reserved = functionNamed(hub.ingest, 'Processor').Properties.ReservedConcurrentExecutions;
     assert.equal(reserved, 20);
     assert.ok(Properties.ScalingConfig.MaximumConcurrency <= reserved);
+  });
+
+  test('jobs stay hidden for six times as long as a worker may take, one at a time, and no poller is throttled', () => {
+    const [jobs] = hub.compaction.all('AWS::SQS::Queue').filter(({ id }) => nameOf({ Ref: id }) === 'jobs');
+    const worker = functionNamed(hub.compaction, 'CompactionWorker').Properties;
+    assert.ok(jobs!.Properties.VisibilityTimeout >= 6 * worker.Timeout);
+    const { Properties } = hub.compaction.one('AWS::Lambda::EventSourceMapping');
+    assert.deepEqual(Properties.FunctionResponseTypes, ['ReportBatchItemFailures']);
+    assert.equal(Properties.BatchSize, 1);
+    assert.equal(worker.ReservedConcurrentExecutions, 8);
+    assert.ok(Properties.ScalingConfig.MaximumConcurrency <= worker.ReservedConcurrentExecutions);
   });
 
   test('depth of dead letters and age of batches raise an alarm', () => {
@@ -199,7 +212,7 @@ describe('what must not be lost or read', () => {
 
   test('queues and the topic take nothing without TLS', () => {
     const policies = [...everywhere('AWS::SQS::QueuePolicy'), ...everywhere('AWS::SNS::TopicPolicy')];
-    assert.equal(policies.length, 3);
+    assert.equal(policies.length, 6);
     for (const policy of policies) assert.ok(deniesWithoutTls(policy), policy.id);
   });
 
@@ -242,8 +255,14 @@ describe('what must not be lost or read', () => {
   const STATEFUL = /^AWS::(S3::Bucket|DynamoDB::Table|SQS::Queue|Cognito::UserPool)$/;
 
   test('what holds data stays when its stack goes, and the stack is not deleted by mistake', () => {
-    const stateful = Object.values(hub).flatMap(({ resources }) =>
+    // Queues of compaction hold what is planned again within minutes.
+    const { compaction, ...keeping } = hub;
+    const stateful = Object.values(keeping).flatMap(({ resources }) =>
       resources.filter(({ Type }) => STATEFUL.test(Type)),
+    );
+    assert.deepEqual(
+      new Set(compaction.resources.map(({ Type }) => Type).filter((type) => STATEFUL.test(type))),
+      new Set(['AWS::SQS::Queue']),
     );
     assert.ok(stateful.length >= 6);
     for (const { id, DeletionPolicy, UpdateReplacePolicy } of stateful) {
@@ -293,12 +312,10 @@ function functionNamed(stack: Synthesized, name: string): Resource {
 }
 
 describe('functions', () => {
-  const own = [...hub.ingest.all('AWS::Lambda::Function'), ...hub.query.all('AWS::Lambda::Function')].filter(
-    ({ id }) => !id.startsWith('Custom'),
-  );
+  const own = everywhere('AWS::Lambda::Function').filter(({ id }) => !id.startsWith('Custom'));
 
   test('run Node.js 24 on arm64, each with a role and logs of its own that end some day', () => {
-    assert.equal(own.length, 5);
+    assert.equal(own.length, 8);
     for (const { id, Properties } of own) {
       assert.equal(Properties.Runtime, 'nodejs24.x', id);
       assert.deepEqual(Properties.Architectures, ['arm64'], id);
@@ -306,7 +323,7 @@ describe('functions', () => {
       assert.equal(Properties.LoggingConfig.SystemLogLevel, 'WARN', id);
       assert.equal(Properties.Handler, 'index.handler', id);
     }
-    assert.equal(new Set(own.map(({ Properties }) => nameOf(Properties.Role))).size, 5);
+    assert.equal(new Set(own.map(({ Properties }) => nameOf(Properties.Role))).size, 8);
     for (const { id, Properties } of everywhere('AWS::Logs::LogGroup'))
       assert.equal(Properties.RetentionInDays, 14, id);
   });
@@ -319,9 +336,77 @@ describe('functions', () => {
 
   test('set executions aside only where the configuration says so', () => {
     const reserved = own.map(({ Properties }) => Properties.ReservedConcurrentExecutions);
-    assert.deepEqual(reserved.filter((count) => count !== undefined).sort(), [20, 200, 50]);
-    for (const { Properties } of small.ingest.all('AWS::Lambda::Function'))
-      assert.equal(Properties.ReservedConcurrentExecutions, undefined);
+    assert.deepEqual(reserved.filter((count) => count !== undefined).sort(), [20, 200, 50, 8]);
+    for (const stack of [small.ingest, small.compaction])
+      for (const { Properties } of stack.all('AWS::Lambda::Function'))
+        assert.equal(Properties.ReservedConcurrentExecutions, undefined);
+  });
+});
+
+describe('schedules', () => {
+  const schedules = hub.compaction.all('AWS::Scheduler::Schedule').map(({ Properties }) => Properties);
+  const callsOf = (name: string) =>
+    schedules
+      .filter(({ Target }) => nameOf(Target.Arn) === `<${functionNamed(hub.compaction, name).id}>`)
+      .map(({ ScheduleExpression, Target }) => [ScheduleExpression, JSON.parse(Target.Input)]);
+
+  test('compaction is planned every five minutes, and all that there is every hour', () => {
+    assert.deepEqual(callsOf('CompactionPlanner'), [
+      ['rate(5 minutes)', { scope: 'recent' }],
+      ['rate(1 hour)', { scope: 'all' }],
+    ]);
+  });
+
+  test('every task of the housekeeper has one', () => {
+    const wanted = Object.entries(HOUSEKEEPING).map(([task, rate]) => [rate, { task }]);
+    assert.deepEqual(callsOf('CompactionHousekeeper').sort(), wanted.sort());
+    assert.ok(wanted.length > 1);
+  });
+
+  test('what could not be called, or failed again and again, is kept and raises an alarm', () => {
+    assert.equal(schedules.length, 2 + Object.keys(HOUSEKEEPING).length);
+    for (const { Target, ScheduleExpression } of schedules) {
+      assert.equal(nameOf(Target.DeadLetterConfig.Arn), 'missed', ScheduleExpression);
+      assert.ok(Target.RetryPolicy.MaximumRetryAttempts > 0);
+      assert.ok(Target.RetryPolicy.MaximumEventAgeInSeconds <= 3600);
+    }
+    const configs = hub.compaction.all('AWS::Lambda::EventInvokeConfig');
+    assert.equal(configs.length, 2);
+    for (const { Properties } of configs)
+      assert.equal(nameOf(Properties.DestinationConfig.OnFailure.Destination), 'missed');
+  });
+
+  test('their roles may call one function each, and are for schedules of this account', () => {
+    for (const name of ['Plans', 'Tasks']) {
+      const calls = statementsOf(hub.compaction, `Compaction${name}`).map(({ Action, Resource }) => [
+        Action,
+        nameOf(Resource),
+      ]);
+      const called = name === 'Plans' ? 'CompactionPlanner' : 'CompactionHousekeeper';
+      assert.deepEqual(calls, [
+        ['lambda:InvokeFunction', `<${functionNamed(hub.compaction, called).id}>`],
+        ['sqs:SendMessage', 'missed'],
+      ]);
+      const role = hub.compaction
+        .all('AWS::IAM::Role')
+        .find(({ id }) => id.startsWith(`Compaction${name}Role`));
+      const [trust] = role!.Properties.AssumeRolePolicyDocument.Statement;
+      assert.deepEqual(trust.Principal, { Service: 'scheduler.amazonaws.com' });
+      assert.deepEqual(Object.keys(trust.Condition.StringEquals), ['aws:SourceAccount']);
+    }
+  });
+
+  test('a planner that is silent for 20 minutes is an alarm', () => {
+    const silent = hub.compaction
+      .all('AWS::CloudWatch::Alarm')
+      .find(({ Properties }) => Properties.MetricName === 'compaction_plans_total')!.Properties;
+    assert.equal(silent.TreatMissingData, 'breaching');
+    assert.equal(silent.ComparisonOperator, 'LessThanThreshold');
+    assert.equal(silent.EvaluationPeriods * silent.Period, 20 * 60);
+    assert.deepEqual(silent.Dimensions, [
+      { Name: 'service', Value: 'compaction-planner' },
+      { Name: 'stage', Value: 'prod' },
+    ]);
   });
 });
 
@@ -353,7 +438,8 @@ describe('alarms', () => {
 
   test('every function, API and queue has some', () => {
     const count = (pattern: RegExp) => alarms.filter(({ id }) => pattern.test(id)).length;
-    for (const name of ['Ingest', 'Processor', 'Query', 'Admin', 'Authorizer'])
+    const names = ['Ingest', 'Processor', 'Query', 'Admin', 'Authorizer'];
+    for (const name of [...names, 'CompactionPlanner', 'CompactionWorker', 'CompactionHousekeeper'])
       assert.equal(count(new RegExp(`^${name}(Errors|Throttles|Slow)[0-9A-F]{8}$`)), 3, name);
     assert.equal(count(/^ApiServerErrors/), 2);
   });

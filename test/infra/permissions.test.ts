@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { toItem } from '../../storage/aws/attribute-values.ts';
 import { toContent } from '../../storage/aws/batch-messages.ts';
-import { entryOf } from '../../storage/aws/block-items.ts';
+import { entryOf, rowFields } from '../../storage/aws/block-items.ts';
 import { entryKey } from '../../storage/aws/block-spans.ts';
 import { dynamodbBlockCatalog } from '../../storage/aws/dynamodb-block-catalog.ts';
+import { dynamodbLeaseStore } from '../../storage/aws/dynamodb-lease-store.ts';
 import { dynamodbRegistry } from '../../storage/aws/dynamodb-registry.ts';
 import { dynamoTable } from '../../storage/aws/dynamodb-table.ts';
 import {
@@ -16,9 +17,12 @@ import {
   clusterKey,
   credentialKey,
   leaseKey,
+  rowPartKey,
+  settingKey,
 } from '../../storage/aws/names.ts';
 import { s3ObjectStore } from '../../storage/aws/s3-object-store.ts';
 import { sqsBatchQueue } from '../../storage/aws/sqs-batch-queue.ts';
+import { sqsJobQueue } from '../../storage/aws/sqs-job-queue.ts';
 import { blockKey, inboxKey, quarantineKeys } from '../../storage/names.ts';
 import { aMessage } from '../contracts/batch-queue.contract.ts';
 import { aBlockRow } from '../contracts/block-catalog.contract.ts';
@@ -38,6 +42,11 @@ const BYTES = Uint8Array.of(1);
 const ROW = aBlockRow({ blockId: '01J', minTime: HOUR, maxTime: HOUR + 60_000 });
 const CLUSTER = { cluster: 'prod-eu-1', displayName: 'p', status: 'active' as const, createdAt: 1 };
 const TOKEN = { tokenHash: 'h', name: 'grafana', scopes: ['query'], createdAt: 1 };
+/** Past the size of an item. */
+const LONG = rowFields(ROW, 'nonce', 0);
+const NEXT_ROW = aBlockRow({ blockId: '02J', minTime: HOUR, maxTime: HOUR + 60_000 });
+const ASIDE = 'compaction-quarantine/default';
+const LEASE = 'compaction/default/hour-1';
 const RECORD = {
   ...{ cluster: 'prod-eu-1', node: 'n', bootId: 'b', sequence: 0 },
   ...{ samplesTaken: 1, samplesLost: 0, samplesDropped: 0, samplesKept: 1 },
@@ -58,6 +67,8 @@ function notingPorts() {
     objects: s3ObjectStore(client, 'bucket'),
     registry: dynamodbRegistry(table, clock),
     catalog: dynamodbBlockCatalog(table, clock),
+    leases: dynamodbLeaseStore(table, clock),
+    jobs: sqsJobQueue(client, 'jobs'),
     queue: sqsBatchQueue(client, { queueUrl: 'queue', deadLetterUrl: 'dead-letters', waitSeconds: 0 }),
   };
 }
@@ -76,7 +87,27 @@ function answer({ name, input }: Command): unknown {
     };
   }
   if (name === 'Query') return { Items: itemsOf(input.ExpressionAttributeValues[':pk'].S) };
-  if (name === 'BatchGetItem') return { Responses: { table: [] } };
+  if (name === 'GetItem' && input.Key.pk.S === 'block#marked') {
+    const { minTime, maxTime, tenant } = ROW;
+    const fields = {
+      state: 'marked',
+      markedAt: 1,
+      minTime,
+      maxTime,
+      tenant,
+      entry: 'e',
+      digest: 'd',
+      parts: 1,
+    };
+    return { Item: toItem({ pk: 'block#marked', sk: 'row', ...fields }) };
+  }
+  if (name === 'GetItem' && input.Key.pk.S === 'block#long')
+    return { Item: toItem({ ...blockItemKey('long'), ...LONG.fields }) };
+  if (name === 'BatchGetItem') {
+    const keys: { pk: { S: string } }[] = input.RequestItems.table.Keys;
+    const live = toItem({ ...blockItemKey('01J'), ...rowFields(ROW, 'nonce').fields });
+    return { Responses: { table: keys.some(({ pk }) => pk.S === 'block#01J') ? [live] : [] } };
+  }
   if (name === 'ReceiveMessage') return { Messages: [letter()] };
   if (name === 'GetQueueAttributes') return { Attributes: { QueueArn: 'dead-letters' } };
   return {};
@@ -88,6 +119,9 @@ function itemsOf(pk: string) {
     'api-tokens': { sk: '1#h', tokenHash: 'h' },
     'credentials#prod-eu-1': { sk: '1#k', accessKeyId: 'k' },
     'ledger-hours': { sk: '0000000000000001' },
+    'block#long': { sk: rowPartKey('long', LONG.digest, 0).sk, content: LONG.parts[0] },
+    'marks#0': { sk: '1', markedAt: 1, blocks: JSON.stringify([['01J', 'acme', 0]]) },
+    'agents#prod-eu-1#0': { ...HEARTBEAT, sk: 'n', counters: '{}', firstSeenAt: 1 },
   };
   if (fields[pk]) return [toItem({ pk, ...fields[pk] })];
   const { digest, fields: entry } = entryOf(ROW);
@@ -233,6 +267,81 @@ const ROLES: RoleCase[] = [
     ],
   },
   {
+    stack: 'compaction',
+    name: 'CompactionPlanner',
+    uses: {
+      'catalog.find': ({ catalog }) => catalog.find({ tenant: ROW.tenant, from: HOUR, until: 2 * HOUR }),
+      'registry.setting': ({ registry }) => registry.setting(ASIDE),
+      'registry.putSetting': ({ registry }) => registry.putSetting(ASIDE, '[]'),
+      'jobs.send': ({ jobs }) => jobs.send(['job']),
+      'jobs.waiting': ({ jobs }) => jobs.waiting(),
+    },
+    mayNot: [
+      item('GetItem', apiTokenKey('h')),
+      item('PutItem', blockItemKey('01J')),
+      item('UpdateItem', blockItemKey('01J')),
+      item('PutItem', settingKey('anything')),
+      object('GetObject', BLOCK),
+      object('DeleteObject', BLOCK),
+      { action: 'sqs:ReceiveMessage', resource: 'jobs' },
+      { action: 'sqs:SendMessage', resource: 'queue' },
+    ],
+  },
+  {
+    stack: 'compaction',
+    name: 'CompactionWorker',
+    uses: {
+      'objects.getTail blocks': ({ objects }) => objects.getTail(BLOCK, 1),
+      'objects.getRange blocks': ({ objects }) => objects.getRange(BLOCK, 0, 1),
+      'objects.put blocks': ({ objects }) => objects.put(BLOCK, BYTES),
+      'objects.delete blocks': ({ objects }) => objects.delete(BLOCK),
+      'catalog.get': async ({ catalog }) => {
+        assert.equal((await catalog.get('long'))?.blockId, 'long');
+      },
+      'catalog.swap': async ({ catalog }) => {
+        await catalog.swap({ remove: ['01J'], add: [NEXT_ROW], token: 't' });
+        // A repeat whose first answer was lost reads what it did.
+        await catalog.swap({ remove: ['gone'], add: [NEXT_ROW], token: 't' });
+      },
+      'registry.setting': ({ registry }) => registry.setting(ASIDE),
+      'registry.putSetting': ({ registry }) => registry.putSetting(ASIDE, '[]'),
+      'leases.acquire': ({ leases }) => leases.acquire(LEASE, 'me', 1000),
+      'leases.renew': ({ leases }) => leases.renew(LEASE, 'me', 1, 1000),
+      'leases.release': ({ leases }) => leases.release(LEASE, 'me', 1),
+    },
+    mayNot: [
+      item('GetItem', apiTokenKey('h')),
+      item('PutItem', clusterKey('prod-eu-1')),
+      item('UpdateItem', leaseKey('another')),
+      item('PutItem', settingKey('anything')),
+      item('DeleteItem', blockItemKey('01J')),
+      object('DeleteObject', INBOX),
+      object('GetObject', INBOX),
+      object('PutObject', QUARANTINED),
+      { action: 'sqs:SendMessage', resource: 'jobs' },
+      { action: 'sqs:ReceiveMessage', resource: 'queue' },
+    ],
+  },
+  {
+    stack: 'compaction',
+    name: 'CompactionHousekeeper',
+    uses: {
+      'objects.delete blocks': ({ objects }) => objects.delete(BLOCK),
+      'catalog.listDeletionMarks': ({ catalog }) => catalog.listDeletionMarks(HOUR),
+      'catalog.forget': ({ catalog }) => catalog.forget('marked'),
+      'registry.forgetAgents': ({ registry }) => registry.forgetAgents(HOUR),
+    },
+    mayNot: [
+      item('GetItem', apiTokenKey('h')),
+      item('DeleteItem', clusterKey('prod-eu-1')),
+      item('PutItem', blockItemKey('01J')),
+      object('PutObject', BLOCK),
+      object('DeleteObject', INBOX),
+      object('DeleteObject', QUARANTINED),
+      { action: 'sqs:SendMessage', resource: 'jobs' },
+    ],
+  },
+  {
     stack: 'query',
     name: 'Authorizer',
     uses: { 'registry.findApiToken': ({ registry }) => registry.findApiToken('h') },
@@ -298,11 +407,18 @@ async function requestsBy(use: (ports: Ports) => Promise<unknown>): Promise<Requ
 
 const LOGS = /^logs:(CreateLogStream|PutLogEvents)$/;
 
+const TAKES_MESSAGES = [
+  ...['sqs:GetQueueAttributes', 'sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:ReceiveMessage'],
+];
+
 /** What is asked in a role's name by others than our code. */
 const BESIDES: Record<string, string[]> = {
   // Event source mapping; 404 and not 403 for what is not there.
-  Processor: ['sqs:GetQueueAttributes', 'sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 's3:ListBucket'],
+  Processor: [...TAKES_MESSAGES, 's3:ListBucket'],
   Query: ['s3:ListBucket'],
+  CompactionWorker: [...TAKES_MESSAGES, 's3:ListBucket'],
+  // Lambda tells in its name which events were in vain.
+  CompactionHousekeeper: ['sqs:SendMessage'],
 };
 
 test('no policy names an action by a wildcard, and no resource but objects below a prefix', () => {

@@ -6,11 +6,18 @@ import { healthRoutes } from '../../api/health-routes.ts';
 import { queryRoutes } from '../../api/query/query-routes.ts';
 import { adminHandler } from '../../functions/admin.ts';
 import { authorizerHandler } from '../../functions/authorizer.ts';
+import { plannerHandler } from '../../functions/compaction-planner.ts';
+import { compactionHandler } from '../../functions/compaction-worker.ts';
+import { HOUSEKEEPING, type HousekeepingTask } from '../../functions/environment.ts';
+import { housekeeperHandler } from '../../functions/housekeeper.ts';
 import { ingestHandler } from '../../functions/ingest.ts';
 import { processorHandler } from '../../functions/processor.ts';
 import { queryHandler } from '../../functions/query.ts';
+import { compactBlocks, DELETION_GRACE_MS } from '../../pipeline/compact-blocks.ts';
 import type { Hub } from '../../pipeline/hub.ts';
 import { ingestBatch } from '../../pipeline/ingest-batch.ts';
+import { toJobMessage } from '../../pipeline/job-message.ts';
+import { planJobs } from '../../pipeline/plan-jobs.ts';
 import { processBatches } from '../../pipeline/process-batches.ts';
 import { quarantineBatch } from '../../pipeline/quarantine.ts';
 import { MAX_INLINE_BYTES } from '../../storage/batch-queue.ts';
@@ -22,6 +29,7 @@ import {
   callerWith,
   contextOf,
   httpEvent,
+  jobsEvent,
   json,
   openFunctionHub,
   sqsEvent,
@@ -32,19 +40,21 @@ const PORTS = ['objects', 'catalog', 'queue', 'registry', 'leases'] as const;
 
 /** The same hub; each call of a port is noted as `registry.getCluster`, those of objects with where: `objects.put inbox`. */
 function noting(hub: Hub, calls: Set<string>): Hub {
-  const noted = (name: string, port: object) =>
-    new Proxy(port, {
-      get(target, property) {
-        const member = Reflect.get(target, property);
-        if (typeof member !== 'function') return member;
-        return (...args: unknown[]) => {
-          const where = name === 'objects' ? ` ${String(args[0]).split('/')[0]}` : '';
-          calls.add(`${name}.${String(property)}${where}`);
-          return member.apply(target, args);
-        };
-      },
-    });
-  return { ...hub, ...Object.fromEntries(PORTS.map((name) => [name, noted(name, hub[name])])) };
+  return { ...hub, ...Object.fromEntries(PORTS.map((name) => [name, notingPort(name, hub[name], calls)])) };
+}
+
+function notingPort<Port extends object>(name: string, port: Port, calls: Set<string>): Port {
+  return new Proxy(port, {
+    get(target, property) {
+      const member = Reflect.get(target, property);
+      if (typeof member !== 'function') return member;
+      return (...args: unknown[]) => {
+        const where = name === 'objects' ? ` ${String(args[0]).split('/')[0]}` : '';
+        calls.add(`${name}.${String(property)}${where}`);
+        return member.apply(target, args);
+      };
+    },
+  });
 }
 
 async function open(t: TestContext) {
@@ -172,6 +182,7 @@ export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>
       return json(result);
     };
     await call('AddCluster', { cluster: 'edge' });
+    await call('ListClusters', {});
     await call('GetCluster', { cluster: 'edge' });
     await call('RotateCluster', { cluster: 'edge' });
     await call('DisableCluster', { cluster: 'edge' });
@@ -197,6 +208,54 @@ export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>
     return calls;
   },
 
+  async CompactionPlanner(t) {
+    const { hub, calls, openNoted } = await open(t);
+    await fillOldHour(hub);
+    // Too long for one message, so that its group is set aside.
+    const rows = await hub.catalog.find({ tenant: 'default', from: 0, until: NOW });
+    const many = Array.from({ length: 4000 }, (_, i) => ({
+      ...rows[0]!,
+      blockId: `${rows[0]!.blockId}${i}`,
+    }));
+    const isLong = { ...hub.catalog, find: async () => many };
+    for (const catalog of [hub.catalog, isLong]) {
+      const noted = openNoted();
+      const jobs = notingPort('jobs', { send: async () => {}, waiting: async () => 0 }, calls);
+      const handler = plannerHandler(() => ({ ...noted, hub: noting({ ...hub, catalog }, calls), jobs }));
+      await handler({ scope: 'all' }, contextOf());
+    }
+    return calls;
+  },
+
+  async CompactionWorker(t) {
+    const { hub, calls, openNoted } = await open(t);
+    const handler = compactionHandler(openNoted);
+    await fillOldHour(hub);
+    const [job] = (await planJobs(hub, 'recent')).jobs;
+    const event = jobsEvent([toJobMessage(job!)]);
+    // Until it deletes what it stored because time is up; then until it is done.
+    for (let allowed = 1; ; allowed++) {
+      let asked = 0;
+      const getRemainingTimeInMillis = () => (++asked > allowed ? 0 : 900_000);
+      await handler(event, { ...contextOf(), getRemainingTimeInMillis });
+      if (asked <= allowed) break;
+    }
+    return calls;
+  },
+
+  async CompactionHousekeeper(t) {
+    const { hub, calls, openNoted } = await open(t);
+    await fillOldHour(hub);
+    await compactBlocks(hub);
+    const later = () => ({
+      ...openNoted(),
+      hub: { ...openNoted().hub, clock: () => NOW + DELETION_GRACE_MS + 1 },
+    });
+    for (const task of Object.keys(HOUSEKEEPING) as HousekeepingTask[])
+      assert.deepEqual(await housekeeperHandler(later)({ task }, contextOf(900_000)), { done: true });
+    return calls;
+  },
+
   async Authorizer(t) {
     const { calls, openNoted } = await open(t);
     const { hub, telemetry } = openNoted();
@@ -206,6 +265,15 @@ export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>
     return calls;
   },
 };
+
+/** Blocks of an hour that is over. */
+async function fillOldHour(hub: Hub): Promise<void> {
+  for (let i = 1; i <= 4; i++) {
+    const start = NOW - 3 * 3_600_000 + i * 60_000;
+    await ingestBatch(hub, { cluster: 'c', bytes: batchOf(i, [{ stacks: { main: i }, start }]) });
+    await processBatches(hub);
+  }
+}
 
 async function quarantined(hub: Hub, payload: Uint8Array): Promise<void> {
   const objectKey = inboxKey('default', 'c', 'b9');

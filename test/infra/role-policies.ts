@@ -4,7 +4,7 @@ import type { Synthesized } from './synthesized.ts';
 /** What somebody asks of AWS, as IAM sees it. */
 export interface Request {
   action: string;
-  /** `bucket/<key>`, `bucket`, `table`, `queue`, `dead-letters`. */
+  /** `bucket/<key>`, `bucket`, `table`, `queue`, `dead-letters`, `jobs`. */
   resource: string;
   /** Partition keys of the items, for the table. */
   partitions?: string[];
@@ -17,12 +17,15 @@ interface Statement {
   Condition?: Record<string, Record<string, string[]>>;
 }
 
-/** Logical ids in the data stack, and what they are called here. */
+/** Logical ids of what several use, and what they are called here. */
 const RESOURCES: Record<string, string> = {
   Blocks32B0A367: 'bucket',
   TableCD117FA1: 'table',
   BatchesE11AE858: 'queue',
   BatchesDeadLetters189099B7: 'dead-letters',
+  CompactionJobs38B8C46D: 'jobs',
+  CompactionJobsDeadLettersFE203DE6: 'dead-jobs',
+  CompactionMissed9035F14D: 'missed',
 };
 
 /** The policies of a role that a construct made, by the construct's id. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { App } from 'aws-cdk-lib';
+import { FUNCTION_NAMES } from '../../functions/build.ts';
 import { addChecks } from '../../lib/checks.ts';
 import { parseHubConfig } from '../../lib/config.ts';
 import { hubStacks } from '../../lib/stacks/hub-stacks.ts';
@@ -50,7 +51,7 @@ export const WHOLE_CONFIG = {
   organizationId: 'o-a1b2c3d4e5',
   alarmEmail: 'operators@example.com',
   monthlyBudgetUsd: 250,
-  reservedConcurrency: { ingest: 200, processor: 20, query: 50 },
+  reservedConcurrency: { ingest: 200, processor: 20, query: 50, compactionWorker: 8 },
   clusters: [
     {
       cluster: 'prod-eu-1',
@@ -68,7 +69,7 @@ export const WHOLE_CONFIG = {
   ],
 };
 
-const STACKS = ['data', 'ingest', 'query', 'clusterAccess', 'ops'] as const;
+const STACKS = ['data', 'ingest', 'query', 'compaction', 'clusterAccess', 'ops'] as const;
 export type StackName = (typeof STACKS)[number];
 
 /** The feature flags of the app; what is built is hashed where it lies. */
@@ -106,7 +107,7 @@ export function synthesizedHub(config: object = WHOLE_CONFIG): Record<StackName,
 function stubFolders() {
   const folder = mkdtempSync(join(tmpdir(), 'cinderblock-built-'));
   after(() => rmSync(folder, { recursive: true, force: true }));
-  for (const name of ['ingest', 'processor', 'query', 'admin', 'authorizer']) {
+  for (const name of FUNCTION_NAMES) {
     mkdirSync(join(folder, 'functions', name), { recursive: true });
     writeFileSync(join(folder, 'functions', name, 'index.mjs'), 'export const handler = async () => {};\n');
   }

@@ -1,6 +1,7 @@
 import type { Completeness } from '../core/query/completeness.ts';
 import type { Hub } from './hub.ts';
 import type { PlannedRead } from './read-blocks.ts';
+import { SETTLE_MS } from './tombstone-store.ts';
 
 /** What an answer adds to the completeness of its plan. */
 type Read = Pick<Completeness, 'blocksRead' | 'samples'>;
@@ -15,7 +16,7 @@ type Read = Pick<Completeness, 'blocksRead' | 'samples'>;
 export async function cachedAnswer<T>(
   hub: Hub,
   question: string,
-  { plan, completeness }: PlannedRead,
+  { plan, completeness, tombstones }: PlannedRead,
   compute: () => Promise<T>,
   sizeOf: (answer: T) => number,
 ): Promise<T> {
@@ -23,6 +24,7 @@ export async function cachedAnswer<T>(
   if (answers === undefined || plan.blocks.some(({ row }) => row.level === 0)) return compute();
   const blocks = plan.blocks.map(({ row, spans }) => [
     row.blockId,
+    ...tombstones.concerning(row, SETTLE_MS).all.map(({ id }) => id),
     ...spans.flatMap(({ start, end }) => [start, end]),
   ]);
   const key = JSON.stringify([hub.tenant, question, blocks]);

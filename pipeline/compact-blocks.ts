@@ -1,4 +1,5 @@
 import type { CompactionJob } from '../core/compaction/plan-compaction.ts';
+import type { RewriteJob } from '../core/compaction/plan-rewrites.ts';
 import { RetryableError } from '../core/errors.ts';
 import { blockKey } from '../storage/names.ts';
 import { listQuarantinedGroups, quarantineGroup, releaseGroup } from './compaction-quarantine.ts';
@@ -28,7 +29,11 @@ export const DELETION_GRACE_MS = 600_000;
 
 /** Plans, and runs all jobs one after the other. */
 export async function compactBlocks(hub: Hub, scope: 'recent' | 'all' = 'recent'): Promise<CompactionReport> {
-  const { jobs } = await planJobs(hub, scope);
+  return runCompactionJobs(hub, (await planJobs(hub, scope)).jobs);
+}
+
+/** Runs jobs one after the other, each as `runCompactionJob` does. */
+export async function runCompactionJobs(hub: Hub, jobs: readonly CompactionJob[]): Promise<CompactionReport> {
   const report = newReport();
   for (const job of jobs) await runInto(hub, job, report);
   return report;
@@ -40,7 +45,7 @@ export async function compactBlocks(hub: Hub, scope: 'recent' | 'all' = 'recent'
  * puts its group in quarantine, so that others go on.
  * @throws RetryableError when storage does not answer: run the job again
  */
-export async function runCompactionJob(hub: Hub, job: CompactionJob): Promise<CompactionReport> {
+export async function runCompactionJob(hub: Hub, job: CompactionJob | RewriteJob): Promise<CompactionReport> {
   const report = newReport();
   await runInto(hub, job, report);
   return report;
@@ -51,7 +56,7 @@ function newReport(): CompactionReport {
   return { ...counts, peakDatasetBytes: 0, skipped: 0, failed: 0 };
 }
 
-async function runInto(hub: Hub, job: CompactionJob, report: CompactionReport): Promise<void> {
+async function runInto(hub: Hub, job: CompactionJob | RewriteJob, report: CompactionReport): Promise<void> {
   const lease = await GroupLease.acquire(hub, `compaction/${hub.tenant}/${job.group}`);
   if (lease === undefined) {
     report.skipped++;
@@ -75,7 +80,12 @@ async function runInto(hub: Hub, job: CompactionJob, report: CompactionReport): 
   }
 }
 
-function addResult(hub: Hub, job: CompactionJob, result: JobResult, report: CompactionReport): void {
+function addResult(
+  hub: Hub,
+  job: CompactionJob | RewriteJob,
+  result: JobResult,
+  report: CompactionReport,
+): void {
   const bytesOf = (rows: JobResult['inputs']) => rows.reduce((sum, row) => sum + row.size, 0);
   const bytesOut = bytesOf(result.outputs);
   report.jobs++;
@@ -87,10 +97,15 @@ function addResult(hub: Hub, job: CompactionJob, result: JobResult, report: Comp
   report.peakDatasetBytes = Math.max(report.peakDatasetBytes, result.peakDatasetBytes);
   hub.telemetry.count('compaction_jobs_total', 1, { step: job.step });
   hub.telemetry.count('compaction_bytes_total', bytesOut, { step: job.step });
-  hub.telemetry.count('compaction_duplicate_samples_total', result.duplicateSamples);
+  hub.telemetry.count('compaction_duplicate_samples_total', result.report.duplicateSamples);
 }
 
-async function setAside(hub: Hub, job: CompactionJob, error: Error, report: CompactionReport): Promise<void> {
+async function setAside(
+  hub: Hub,
+  job: CompactionJob | RewriteJob,
+  error: Error,
+  report: CompactionReport,
+): Promise<void> {
   report.failed++;
   const { failures, until } = await quarantineGroup(hub, job, error.message);
   hub.telemetry.count('compaction_failed_jobs_total', 1, { step: job.step });

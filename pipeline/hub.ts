@@ -1,5 +1,6 @@
 import type { Codec } from '../core/block/codec.ts';
 import { type CompactionRules, DEFAULT_COMPACTION_RULES } from '../core/compaction/compaction-rules.ts';
+import type { KeepTimes } from '../core/retention/retention-policy.ts';
 import type { BatchQueue } from '../storage/batch-queue.ts';
 import type { BlockCatalog } from '../storage/block-catalog.ts';
 import type { LeaseStore } from '../storage/lease.ts';
@@ -41,6 +42,8 @@ export interface HubSettings {
   readonly queryBytesMax: number;
   /** When and how blocks are merged and downsampled. */
   readonly compaction: CompactionRules;
+  /** For how long is kept what no retention policy names; absent = DEFAULT_KEEP. */
+  readonly keepMs?: KeepTimes;
 }
 
 const MIB = 1024 * 1024;

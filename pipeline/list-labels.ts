@@ -3,6 +3,7 @@ import { type Labels, labelsKey, labelsOf, labelValue, SERVICE_NAME } from '../c
 import type { Matcher } from '../core/labels/matcher.ts';
 import { type ProfileType, parseProfileType } from '../core/labels/profile-type.ts';
 import { parseSelector } from '../core/labels/selector.ts';
+import { deletingSpan } from '../core/retention/tombstone.ts';
 import type { Hub } from './hub.ts';
 import { findRows, openParts, planRead, readParts } from './read-blocks.ts';
 
@@ -149,7 +150,13 @@ async function seriesOf(
     (part) => part.reader.totals(part.dataset, part.type),
     (part, { totals, labelSets }) => {
       const seen = new Uint8Array(labelSets.length);
-      for (let row = 0; row < totals.count; row++) seen[totals.series[row]!] = 1;
+      const { deleted } = part.filter;
+      const deletedOf = deleted && labelSets.map(deleted.spansOf);
+      for (let row = 0; row < totals.count; row++) {
+        const series = totals.series[row]!;
+        const spans = deletedOf?.[series] ?? [];
+        if (deletingSpan(spans, totals.start[row]!, deleted?.stepMs ?? 0) === undefined) seen[series] = 1;
+      }
       labelSets.forEach((labels, series) => {
         if (seen[series] === 0 || !part.filter.matches(labels)) return;
         const full = withVirtualLabels(labels, part.type.profileType);

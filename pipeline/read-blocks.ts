@@ -7,14 +7,16 @@ import { CLUSTER, type Labels, SERVICE_NAME } from '../core/labels/labels.ts';
 import { compileMatchers, type Matcher } from '../core/labels/matcher.ts';
 import { startWithin } from '../core/query/byte-budget.ts';
 import { type Completeness, newCompleteness } from '../core/query/completeness.ts';
-import { type PlannedBlock, planQuery, type QueryPlan } from '../core/query/query-plan.ts';
+import { type IndexRow, type PlannedBlock, planQuery, type QueryPlan } from '../core/query/query-plan.ts';
 import type { RowFilter } from '../core/query/select-rows.ts';
 import { withoutSpans } from '../core/query/time-span.ts';
+import type { Tombstones } from '../core/retention/tombstone.ts';
 import type { BlockRow } from '../storage/block-catalog.ts';
 import { blockKey } from '../storage/names.ts';
 import { missingBatches } from './audit-loss.ts';
 import { objectSource } from './block-source.ts';
 import type { Hub } from './hub.ts';
+import { loadTombstones, SETTLE_MS } from './tombstone-store.ts';
 
 /** Series by matchers, and a time range [start, end) in ms. */
 export interface SeriesSelection {
@@ -48,6 +50,8 @@ export interface PlannedRead {
   readonly selection: SeriesSelection;
   readonly plan: QueryPlan<BlockRow>;
   readonly completeness: Completeness;
+  /** Deletions that blocks of the plan may still hold rows of. */
+  readonly tombstones: Tombstones;
 }
 
 /** The parts that an answer is made of, opened. */
@@ -59,13 +63,19 @@ export interface BlockParts {
 /** Plans a query from the catalog alone. */
 export async function planRead(hub: Hub, selection: SeriesSelection): Promise<PlannedRead> {
   const completeness = newCompleteness();
-  const rows = selection.start < selection.end ? await findRows(hub, selection) : [];
+  const [rows, tombstones] = await Promise.all([
+    selection.start < selection.end ? findRows(hub, selection) : [],
+    loadTombstones(hub),
+  ]);
   const wantsService = servicePredicate(hub, selection.matchers);
   const wantsCluster = clusterPredicate(hub, selection.matchers);
-  const plan = planQuery(rows, { ...selection, wantsService, wantsCluster, allows: allowedBy(selection) });
+  const deletions = new Map(rows.map((row) => [row.blockId, tombstones.concerning(row, SETTLE_MS).all]));
+  const deletedFrom = ({ blockId }: IndexRow) => deletions.get(blockId) ?? [];
+  const allows = allowedBy(selection);
+  const plan = planQuery(rows, { ...selection, wantsService, wantsCluster, allows, deletedFrom });
   completeness.resolutionSeconds = plan.resolutionSeconds;
   if (selection.start < selection.end) await noteLoss(hub, selection, completeness);
-  return { selection, plan, completeness };
+  return { selection, plan, completeness, tombstones };
 }
 
 /**
@@ -75,7 +85,7 @@ export async function planRead(hub: Hub, selection: SeriesSelection): Promise<Pl
  */
 export async function openParts(
   hub: Hub,
-  { selection, plan, completeness }: PlannedRead,
+  { selection, plan, completeness, tombstones }: PlannedRead,
   sections: 'totals' | 'samples',
 ): Promise<BlockParts> {
   const matches = compileMatchers(selection.matchers, hub.compileRegex);
@@ -88,11 +98,19 @@ export async function openParts(
     if (block === undefined) continue;
     completeness.blocksRead++;
     for (const [dataset, type] of typesOf(block.planned, block.reader, selection.profileType)) {
-      const filter = { spans: block.planned.spans, matches, duplicates: block.duplicates };
+      const deleted = deletedIn(block.planned.row, tombstones);
+      const filter = { spans: block.planned.spans, matches, duplicates: block.duplicates, deleted };
       parts.push({ reader: block.reader, dataset, type, filter });
     }
   }
   return { parts: withinBudget(hub, parts, sections, completeness), completeness };
+}
+
+/** Once a block was written without what was deleted, nothing is left out of it. */
+function deletedIn(row: BlockRow, tombstones: Tombstones): RowFilter['deleted'] {
+  const concerning = tombstones.concerning(row, SETTLE_MS);
+  if (concerning.isEmpty) return undefined;
+  return { spansOf: (labels) => concerning.spansOf(labels), stepMs: row.resolutionSeconds * 1000 };
 }
 
 /** Leaves out the oldest parts when all together are too large to read at once, and says so. */

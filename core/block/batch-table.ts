@@ -1,9 +1,17 @@
-// A block's batch table says where its rows come from. Three kinds of entries stand in it:
+import type { TimeSpan } from '../query/time-span.ts';
+
+// A block's batch table says where its rows come from. Five kinds of entries stand in it:
 //   cluster/node/boot/sequence   a batch: rows of it can be told from rows that come twice
 //   cluster/sealed               batches of a cluster that are too old to come twice; their ids were shed
-//   <block id>                   in a downsampled block: the raw block (the family) whose rows it sums
+//   <block id>                   in a downsampled block: the raw block (the family) whose rows it sums; in a raw block
+//                                that was rewritten: the one that it stands for
+//   ~partial                     series are gone from it that its coarser versions still hold
+//   ~hole:start:end              rows of [start, end) are gone from it, and its families answer for them
 
 const SEALED = 'sealed';
+
+/** Says of a block that series are gone from it that its coarser versions still hold. */
+export const PARTIAL = '~partial';
 
 /** Whether it names one batch, which may have come twice. */
 export function isBatchId(entry: string): boolean {
@@ -12,17 +20,51 @@ export function isBatchId(entry: string): boolean {
 
 /** Whether it names a raw block that a downsampled one sums. */
 export function isFamily(entry: string): boolean {
-  return !entry.includes('/');
+  return !entry.includes('/') && !isNote(entry);
+}
+
+/** Whether it says something of the block itself. Batch ids and block ids have no such character. */
+function isNote(entry: string): boolean {
+  return entry.startsWith('~');
+}
+
+/** The family of a block that sums one: the raw block that it is, stands for, or sums. */
+export function familyIdOf({
+  blockId,
+  batchIds,
+}: {
+  readonly blockId: string;
+  readonly batchIds: readonly string[];
+}): string {
+  return familiesOf(batchIds)[0] ?? blockId;
+}
+
+export function isPartial(entries: readonly string[]): boolean {
+  return entries.includes(PARTIAL);
+}
+
+/** The entry that says that rows of a time are gone. */
+export function holeEntry({ start, end }: TimeSpan): string {
+  return `~hole:${start}:${end}`;
+}
+
+/** Times whose rows are gone from a block, and that its families answer for. */
+export function holesOf(entries: readonly string[]): TimeSpan[] {
+  return entries.flatMap((entry) => {
+    const [, start, end] = /^~hole:(\d+):(\d+)$/.exec(entry) ?? [];
+    return end === undefined ? [] : [{ start: Number(start), end: Number(end) }];
+  });
 }
 
 /** What stands for a batch, or for other sealed ones of its cluster, once its id is shed. */
 export function sealedEntry(entry: string): string {
+  if (!entry.includes('/')) return entry;
   return `${clusterOf(entry)}/${SEALED}`;
 }
 
 /** The clusters whose batches a table names. */
 export function clustersOf(entries: readonly string[]): string[] {
-  return [...new Set(entries.filter((entry) => !isFamily(entry)).map(clusterOf))].sort();
+  return [...new Set(entries.filter((entry) => entry.includes('/')).map(clusterOf))].sort();
 }
 
 /** The raw blocks that a downsampled block sums. */

@@ -1,21 +1,29 @@
+import type { Labels } from '../labels/labels.ts';
 import { DatasetBuilder } from '../profile/dataset-builder.ts';
 import type { ProfileRows } from '../profile/profile-rows.ts';
+import type { TimeSpan } from '../query/time-span.ts';
+import { deletingSpan } from '../retention/tombstone.ts';
 import { sealedEntry } from './batch-table.ts';
 import type { BlockReader } from './block-reader.ts';
 import { BlockWriter, type WrittenBlock } from './block-writer.ts';
 import type { Codec } from './codec.ts';
 import type { BlockMeta, DatasetEntry, TypeEntry } from './directory.ts';
 import { DuplicateRows, sharedBatches } from './duplicate-rows.ts';
+import { pruneDataset } from './prune-dataset.ts';
 import type { BlockDataset, BlockRows, WindowSpread } from './window-spread.ts';
 
 // The one verb. Merging is concatenating rows whose stacks were renumbered into one symbol table; a row that another
 // input already brought (same batch, series, profile type and window) is dropped. Dataset by dataset, so memory holds
 // one dataset of the output, one of an input, and the output's bytes.
 
-/** What a merge left out because another input had brought it. */
+/** What a merge left out: because another input had brought it, or because it was to be dropped. */
 export interface MergeReport {
   duplicateRows: number;
   duplicateSamples: number;
+  deletedRows: number;
+  deletedSamples: number;
+  /** The same by the span that deleted them, as `drop` gave it. */
+  readonly deletedBy: Map<TimeSpan, { rows: number; samples: number }>;
 }
 
 /**
@@ -48,13 +56,20 @@ export interface MergeOptions {
   readonly datasetBytesMax?: number;
   /** Awaited before each dataset is read; what it throws ends the merge. */
   readonly beforeDataset?: () => Promise<void>;
+  /** Asked once per series of an input: rows of it that start in one of the spans (downsampled: touch it) are left out. */
+  readonly drop?: (labels: Labels) => readonly TimeSpan[];
+  /** Entries of batch tables that the output keeps; absent = all. Only what no kept row refers to may be left out. */
+  readonly keepsEntry?: (entry: string) => boolean;
 }
 
 /** A merge under way: gives the datasets of the output one after the other. */
 export class BlockMerge {
   /** Batch table of the output. */
   readonly batchIds: string[];
-  readonly report: MergeReport = { duplicateRows: 0, duplicateSamples: 0 };
+  readonly report: MergeReport = {
+    ...{ duplicateRows: 0, duplicateSamples: 0, deletedRows: 0, deletedSamples: 0 },
+    deletedBy: new Map(),
+  };
   /** Largest sum of unfolded bytes that one dataset was merged from: what bounds memory. */
   peakDatasetBytes = 0;
   readonly #inputs: readonly BlockReader[];
@@ -64,11 +79,12 @@ export class BlockMerge {
   readonly #shared: ReadonlySet<string>;
   readonly #datasetBytesMax: number;
   readonly #beforeDataset: () => Promise<void>;
+  readonly #drop: MergeOptions['drop'];
 
   /** @param tables the batch table of each input, as `readBatchTables` answers */
   constructor(inputs: readonly BlockReader[], tables: readonly string[][], options: MergeOptions = {}) {
     const written = options.seal ? tables.map((table) => table.map(sealedEntry)) : tables;
-    this.batchIds = [...new Set(written.flat())];
+    this.batchIds = [...new Set(written.flat())].filter(options.keepsEntry ?? (() => true));
     const known = new Map(this.batchIds.map((id, index) => [id, index]));
     this.#inputs = inputs;
     this.#tables = tables;
@@ -76,6 +92,7 @@ export class BlockMerge {
     this.#shared = sharedBatches(tables);
     this.#datasetBytesMax = options.datasetBytesMax ?? Number.POSITIVE_INFINITY;
     this.#beforeDataset = options.beforeDataset ?? (async () => undefined);
+    this.#drop = options.drop;
   }
 
   /**
@@ -95,7 +112,9 @@ export class BlockMerge {
           part = newPart();
         }
         await this.#beforeDataset();
-        part.add(await input.dataset(entry), entry, batchOf, table);
+        const dataset = await input.dataset(entry);
+        const drop = this.#drop && rowsToDrop(dataset, input.directory.resolutionSeconds * 1000, this.#drop);
+        part.add(dataset, entry, { batchOf, table, drop });
         part.bytes += bytes;
         this.peakDatasetBytes = Math.max(this.peakDatasetBytes, part.bytes);
       }
@@ -111,6 +130,19 @@ export class BlockMerge {
         : [{ input, entry, batchOf: this.#batchOf[i]!, table: this.#tables[i]! }];
     });
   }
+}
+
+/** Which span deletes a row, if any. */
+type RowsToDrop = (rows: ProfileRows, row: number) => TimeSpan | undefined;
+
+function rowsToDrop(
+  { labelSets }: BlockDataset,
+  stepMs: number,
+  drop: (labels: Labels) => readonly TimeSpan[],
+): RowsToDrop | undefined {
+  const spansOf = labelSets.map(drop);
+  if (spansOf.every((spans) => spans.length === 0)) return undefined;
+  return (rows, row) => deletingSpan(spansOf[rows.series[row]!]!, rows.start[row]!, stepMs);
 }
 
 /** One input's slice of a service. */
@@ -150,10 +182,11 @@ function servicesOf(inputs: readonly BlockReader[]): string[] {
 /** One dataset of the output being merged. */
 class DatasetMerge {
   bytes = 0;
+  #hasDropped = false;
   readonly #merged: DatasetBuilder;
   readonly #duplicates: DuplicateRows;
   readonly #report: MergeReport;
-  /** What the inputs' directories say, less duplicates. */
+  /** What the inputs' directories say, less duplicates and what is dropped. */
   readonly #totals = new Map<string, bigint>();
   readonly #spreads = new Map<string, Spreads>();
   readonly #sampleBytes: ReadonlyMap<string, number>;
@@ -171,13 +204,23 @@ class DatasetMerge {
     this.#report = report;
   }
 
-  add(dataset: BlockDataset, entry: DatasetEntry, batchOf: Uint32Array, table: readonly string[]): void {
+  add(
+    dataset: BlockDataset,
+    entry: DatasetEntry,
+    { batchOf, table, drop }: Pick<DatasetSource, 'batchOf' | 'table'> & { drop: RowsToDrop | undefined },
+  ): void {
     const totals = this.#totals;
     for (const type of entry.types) {
       totals.set(type.profileType, (totals.get(type.profileType) ?? 0n) + type.total);
       this.#reserve(type, dataset.types.get(type.profileType)!);
     }
     this.#merged.addDataset(dataset, batchOf, (profileType, rows, row) => {
+      const span = drop?.(rows, row);
+      if (span !== undefined) {
+        this.#countDeleted(span, rows.samples[row]!);
+        totals.set(profileType, totals.get(profileType)! - exactTotalOf(rows, row));
+        return true;
+      }
       const labels = dataset.labelSets[rows.series[row]!]!;
       if (!this.#duplicates.seenBefore(table[rows.batch[row]!]!, profileType, labels, rows, row)) {
         this.#keepSpread(profileType, rows, row);
@@ -185,9 +228,22 @@ class DatasetMerge {
       }
       this.#report.duplicateRows++;
       this.#report.duplicateSamples += rows.samples[row]!;
-      totals.set(profileType, totals.get(profileType)! - BigInt(rows.total[row]!) * BigInt(rows.scale[row]!));
+      totals.set(profileType, totals.get(profileType)! - exactTotalOf(rows, row));
       return true;
     });
+  }
+
+  #countDeleted(span: TimeSpan, samples: number): void {
+    const report = this.#report;
+    this.#hasDropped = true;
+    report.deletedRows++;
+    report.deletedSamples += samples;
+    const counted = report.deletedBy.get(span);
+    if (counted === undefined) report.deletedBy.set(span, { rows: 1, samples });
+    else {
+      counted.rows++;
+      counted.samples += samples;
+    }
   }
 
   /** Room for all entries to come, judged by those of the first input: growing step by step would copy them, and need twice as much. */
@@ -210,8 +266,13 @@ class DatasetMerge {
   }
 
   finish(): BlockDataset {
+    checkConserved(this.#merged, this.#totals);
+    const dataset = this.#withSpreads();
+    return this.#hasDropped ? pruneDataset(dataset) : dataset;
+  }
+
+  #withSpreads(): BlockDataset {
     const merged = this.#merged;
-    checkConserved(merged, this.#totals);
     if (this.#spreads.size === 0) return merged;
     const types = new Map<string, BlockRows>();
     for (const [profileType, rows] of merged.types)
@@ -246,6 +307,10 @@ function checkConserved(merged: DatasetBuilder, expected: ReadonlyMap<string, bi
       );
     }
   }
+}
+
+function exactTotalOf(rows: ProfileRows, row: number): bigint {
+  return BigInt(rows.total[row]!) * BigInt(rows.scale[row]!);
 }
 
 function sumOfEntries(rows: ProfileRows): bigint {

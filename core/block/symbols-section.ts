@@ -1,4 +1,4 @@
-import type { Strings } from '../profile/string-table.ts';
+import { StringColumn, type Strings } from '../profile/string-table.ts';
 import {
   FrameColumn,
   FunctionColumn,
@@ -130,26 +130,4 @@ function readStacks(input: ByteReader, frameCount: number): Stacks {
       input.fail(`stack ${i} refers to frame ${frames[i]}, there are ${frameCount}`);
   }
   return { count, parents, frames };
-}
-
-const decoder = new TextDecoder();
-
-/** Strings over borrowed bytes, decoded to text one by one as somebody reads them. */
-class StringColumn implements Strings {
-  readonly bytes: Uint8Array;
-  readonly starts: Uint32Array;
-  readonly #texts: (string | undefined)[] = [''];
-
-  constructor(bytes: Uint8Array, starts: Uint32Array) {
-    this.bytes = bytes;
-    this.starts = starts;
-  }
-
-  get count(): number {
-    return this.starts.length - 1;
-  }
-
-  text(id: number): string {
-    return (this.#texts[id] ??= decoder.decode(this.bytes.subarray(this.starts[id], this.starts[id + 1])));
-  }
 }

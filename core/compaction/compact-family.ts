@@ -25,6 +25,10 @@ export interface FamilyOptions {
   /** Most families that may come of it: they have to fit one transaction. */
   readonly partsMax: number;
   readonly nextBlockId: () => string;
+  /** The family that the output goes on to be: the merged block stands for it. Absent = the merged block is a new one. */
+  readonly family?: string;
+  /** Entries that are added to the batch table of the merged block. */
+  readonly notes?: readonly string[];
 }
 
 /**
@@ -92,11 +96,12 @@ class FamilyWriter {
   }
 
   finish(batchIds: string[]): FamilyBlock[] {
-    const { tenant, level, resolutionSeconds, nextBlockId } = this.#options;
+    const { tenant, level, resolutionSeconds, nextBlockId, family, notes = [] } = this.#options;
     const blockId = nextBlockId();
     const meta = { blockId, tenant, level, resolutionSeconds };
-    const merged = { ...this.#merged.finish(meta, batchIds), batchIds };
-    const sources = [...new Set(batchIds.map(sealedEntry)), blockId];
+    const table = [...new Set([...batchIds, ...(family === undefined ? [] : [family]), ...notes])];
+    const merged = { ...this.#merged.finish(meta, table), batchIds: table };
+    const sources = [...new Set([...batchIds.map(sealedEntry), family ?? blockId])];
     const versions = this.#versions.map(({ seconds, writer }) => {
       const metaOf = { blockId: nextBlockId(), tenant, level, resolutionSeconds: seconds };
       return { ...writer.finish(metaOf, sources), batchIds: sources };

@@ -1,4 +1,4 @@
-import { familiesOf, isBatchId } from '../block/batch-table.ts';
+import { familiesOf, familyIdOf, isBatchId } from '../block/batch-table.ts';
 import { type CompactionRules, DEFAULT_COMPACTION_RULES } from './compaction-rules.ts';
 
 // Planning is pure: index rows in, jobs out. Raw blocks go through three steps, each over a range aligned to its length:
@@ -45,7 +45,7 @@ export interface CompactionJob {
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** The highest level that object keys can hold. */
-const LEVEL_MAX = 99;
+export const LEVEL_MAX = 99;
 
 /** Whether all of its batches are too old to come again. */
 export function isSealed(row: Pick<CompactionInput, 'batchIds'>): boolean {
@@ -152,11 +152,11 @@ class Planner {
 
   /** Whether it has its downsampled versions: it was closed. */
   #isClosed(block: CompactionInput): boolean {
-    return this.#versions.has(block.blockId);
+    return this.#versions.has(familyIdOf(block));
   }
 
   #versionsOf(block: CompactionInput): CompactionInput[] {
-    return block.resolutionSeconds === 0 ? (this.#versions.get(block.blockId) ?? []) : [];
+    return block.resolutionSeconds === 0 ? (this.#versions.get(familyIdOf(block)) ?? []) : [];
   }
 
   /**

@@ -207,3 +207,23 @@ function scramble(word: number): number {
   const mixed = Math.imul(word, 0xcc9e2d51);
   return Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
 }
+
+/** Strings over borrowed bytes, decoded to text one by one as somebody reads them. */
+export class StringColumn implements Strings {
+  readonly bytes: Uint8Array;
+  readonly starts: Uint32Array;
+  readonly #texts: (string | undefined)[] = [''];
+
+  constructor(bytes: Uint8Array, starts: Uint32Array) {
+    this.bytes = bytes;
+    this.starts = starts;
+  }
+
+  get count(): number {
+    return this.starts.length - 1;
+  }
+
+  text(id: number): string {
+    return (this.#texts[id] ??= decoder.decode(this.bytes.subarray(this.starts[id], this.starts[id + 1])));
+  }
+}

@@ -1,5 +1,7 @@
-import { clustersOf, familiesOf, isBatchId } from '../block/batch-table.ts';
+import { clustersOf, familiesOf, familyIdOf, holesOf, isBatchId, isPartial } from '../block/batch-table.ts';
 import { sharedBatches } from '../block/duplicate-rows.ts';
+import { isJoined, versionsByFamily } from '../block/families.ts';
+import { cutSteps } from '../retention/tombstone.ts';
 import { type TimeSpan, withoutSpans } from './time-span.ts';
 
 // Planning is pure: index rows in, what to read out. It prunes by time, service, cluster and profile type before any
@@ -9,6 +11,8 @@ import { type TimeSpan, withoutSpans } from './time-span.ts';
 // is allowed and of which no step is cut by an edge of the range; at the edges that is mostly the raw one. A block that
 // sums many families speaks for them in its whole steps, and what is left is read family by family. Fresh and late
 // blocks have none coarser and are read as they are. So every window counts once, whatever was downsampled so far.
+//
+// Steps that a deletion takes in part are read finer as well, until the block is rewritten without what was deleted.
 
 /** What planning needs of a block's index row. Times are ms, half-open. */
 export interface IndexRow {
@@ -37,6 +41,8 @@ export interface PlanRequest {
   readonly profileType?: string;
   /** Whether blocks of this resolution may answer; absent = raw ones only. */
   readonly allows?: (resolutionSeconds: number) => boolean;
+  /** Times of deletions that a block may still hold rows of; absent = none. */
+  readonly deletedFrom?: (row: IndexRow) => readonly TimeSpan[];
 }
 
 /** One block to read, which of its services, and which of its windows. */
@@ -59,21 +65,29 @@ export interface QueryPlan<Row extends IndexRow = IndexRow> {
 
 const NONE: ReadonlySet<string> = new Set();
 
-export function planQuery<Row extends IndexRow>(rows: readonly Row[], request: PlanRequest): QueryPlan<Row> {
-  const { start, end, allows = () => false } = request;
+export function planQuery<Row extends IndexRow>(all: readonly Row[], request: PlanRequest): QueryPlan<Row> {
+  const { start, end, allows = () => false, deletedFrom = () => [] } = request;
+  // What lost the clusters that are asked for must not stand before coarser ones that have them.
+  const rows = all.filter((row) => !isPartial(row.batchIds) || mayHoldCluster(row, request));
   const versionsOf = versionsByFamily(rows);
   // What is kept in no finer form is read as it is, whatever the step that was asked for.
   const isWanted = (row: Row) =>
     allows(row.resolutionSeconds) || !familiesOf(row.batchIds).some((family) => versionsOf.has(family));
+  const cutStepsOf = (row: Row) => cutSteps(deletedFrom(row), row.resolutionSeconds * 1000);
   const joined = rows.filter((row) => isJoined(row) && isWanted(row));
   joined.sort((a, b) => b.resolutionSeconds - a.resolutionSeconds);
   const chosen: Chosen<Row>[] = [];
   const spoken = new Map<string, TimeSpan[]>();
   for (const row of joined) {
     const families = familiesOf(row.batchIds);
+    const isAnswered = families.every((family) => versionsOf.has(family));
     const left = withoutSpans(
       [{ start, end }],
-      families.flatMap((family) => spoken.get(family) ?? []),
+      [
+        ...families.flatMap((family) => spoken.get(family) ?? []),
+        ...holesOf(row.batchIds),
+        ...(isAnswered ? cutStepsOf(row) : []),
+      ],
     );
     const spans = left.flatMap((span) =>
       cutsStep(row, row, span) ? wholeSteps(row, span) : widened(row, span),
@@ -84,11 +98,15 @@ export function planQuery<Row extends IndexRow>(rows: readonly Row[], request: P
   const summed = new SummedBatches();
   for (const [family, versions] of versionsOf) {
     const left = withoutSpans([{ start, end }], spoken.get(family) ?? []);
-    const version = chooseVersion(versions, left, allows);
-    if (version !== undefined) chosen.push(version);
+    const isCut = (row: Row) => cutStepsOf(row).length > 0;
     const raw = versions[0]!;
+    const read = versions.some((row) => isPartial(row.batchIds))
+      ? chooseByService(versions, left, allows, isCut)
+      : [chooseVersion(versions, left, allows, isCut)].filter((one) => one !== undefined);
+    chosen.push(...read);
     // A copy of what is read downsampled counts no more, wherever it is.
-    if (raw.resolutionSeconds === 0 && (spoken.has(family) || version?.row !== raw)) summed.add(raw);
+    if (raw.resolutionSeconds === 0 && (spoken.has(family) || !read.some(({ row }) => row === raw)))
+      summed.add(raw);
   }
   const blocks = chosen.flatMap((one) => plannedBlock(one, request, spoken, summed));
   const raw = blocks.filter(({ row }) => row.resolutionSeconds === 0);
@@ -102,23 +120,8 @@ export function planQuery<Row extends IndexRow>(rows: readonly Row[], request: P
 interface Chosen<Row extends IndexRow> {
   readonly row: Row;
   readonly spans: readonly TimeSpan[];
-}
-
-function isJoined(row: IndexRow): boolean {
-  return row.resolutionSeconds > 0 && familiesOf(row.batchIds).length > 1;
-}
-
-/** The raw block of each family, as far as it is there, and its downsampled ones; the finest first. */
-function versionsByFamily<Row extends IndexRow>(rows: readonly Row[]): Map<string, Row[]> {
-  const families = new Map<string, Row[]>();
-  for (const row of [...rows].sort((a, b) => a.resolutionSeconds - b.resolutionSeconds)) {
-    if (isJoined(row)) continue;
-    const family = row.resolutionSeconds === 0 ? row.blockId : (familiesOf(row.batchIds)[0] ?? row.blockId);
-    const versions = families.get(family);
-    if (versions === undefined) families.set(family, [row]);
-    else versions.push(row);
-  }
-  return families;
+  /** The only service that it answers for; absent = all. */
+  readonly service?: string;
 }
 
 /** The coarsest version that is allowed and whose steps the spans do not cut; without one the finest, in whole steps. */
@@ -126,15 +129,33 @@ function chooseVersion<Row extends IndexRow>(
   versions: readonly Row[],
   spans: readonly TimeSpan[],
   allows: (resolutionSeconds: number) => boolean,
+  isCut: (row: Row) => boolean,
 ): Chosen<Row> | undefined {
   if (spans.length === 0) return undefined;
   const finest = versions[0]!;
+  const finestWhole = versions.find((row) => !isPartial(row.batchIds));
   for (const row of [...versions].reverse()) {
     if (row !== finest && !allows(row.resolutionSeconds)) continue;
+    if (row !== finestWhole && isCut(row)) continue;
     if (spans.some((span) => cutsStep(row, finest, span))) continue;
     return { row, spans: spans.flatMap((span) => widened(row, span)) };
   }
   return { row: finest, spans: spans.flatMap((span) => wholeSteps(finest, span)) };
+}
+
+/** The same for each service of its own, of versions some of which lack series that coarser ones have. */
+function chooseByService<Row extends IndexRow>(
+  versions: readonly Row[],
+  spans: readonly TimeSpan[],
+  allows: (resolutionSeconds: number) => boolean,
+  isCut: (row: Row) => boolean,
+): Chosen<Row>[] {
+  const services = new Set(versions.flatMap(({ datasets }) => datasets.map((dataset) => dataset.service)));
+  return [...services].flatMap((service) => {
+    const having = versions.filter(({ datasets }) => datasets.some((dataset) => dataset.service === service));
+    const version = chooseVersion(having, spans, allows, isCut);
+    return version === undefined ? [] : [{ ...version, service }];
+  });
 }
 
 /** Whether an edge of the span lies within a step of the block. `bounds` says where the rows can lie that it sums. */
@@ -160,25 +181,31 @@ function widened({ resolutionSeconds }: IndexRow, { start, end }: TimeSpan): Tim
 }
 
 function plannedBlock<Row extends IndexRow>(
-  { row, spans }: Chosen<Row>,
-  { wantsService, wantsCluster, profileType }: PlanRequest,
+  { row, spans, service }: Chosen<Row>,
+  request: PlanRequest,
   spoken: ReadonlyMap<string, unknown>,
   summed: SummedBatches,
 ): PlannedBlock<Row>[] {
-  if (wantsCluster !== undefined) {
-    const clusters = clustersOf(row.batchIds);
-    if (clusters.length > 0 && !clusters.some(wantsCluster)) return [];
-  }
+  const { wantsService, profileType } = request;
+  if (!mayHoldCluster(row, request)) return [];
   const services = new Set<string>();
   for (const dataset of row.datasets) {
     if (!spans.some(({ start, end }) => dataset.minTime < end && dataset.maxTime > start)) continue;
     if (profileType !== undefined && !dataset.profileTypes.includes(profileType)) continue;
+    if (service !== undefined && dataset.service !== service) continue;
     if (wantsService(dataset.service)) services.add(dataset.service);
   }
   if (services.size === 0) return [];
   // What a downsampled block sums of this very block is out of its spans already.
-  const isSummed = row.resolutionSeconds > 0 || spoken.has(row.blockId);
+  const isSummed = row.resolutionSeconds > 0 || spoken.has(familyIdOf(row));
   return [{ row, services, spans, except: isSummed ? NONE : summed.sharedWith(row) }];
+}
+
+/** A block that does not name its clusters may hold any. */
+function mayHoldCluster({ batchIds }: IndexRow, { wantsCluster }: PlanRequest): boolean {
+  if (wantsCluster === undefined) return true;
+  const clusters = clustersOf(batchIds);
+  return clusters.length === 0 || clusters.some(wantsCluster);
 }
 
 /** Raw blocks that are read downsampled, and the batches that they hold. */

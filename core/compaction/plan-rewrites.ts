@@ -1,0 +1,84 @@
+import { familiesOf, isPartial } from '../block/batch-table.ts';
+import { isJoined, versionsByFamily } from '../block/families.ts';
+import type { TimeSpan } from '../query/time-span.ts';
+import { cutSteps, type Tombstones } from '../retention/tombstone.ts';
+import type { CompactionRules } from './compaction-rules.ts';
+import { type CompactionInput, type CompactionJob, isSealed, LEVEL_MAX } from './plan-compaction.ts';
+
+// What was deleted leaves a block when it is merged next. Blocks that no merge will touch soon are rewritten: of each
+// family its finest whole block, from which its coarser versions are made anew, so that all agree to the window. A
+// block that sums many families cannot be made anew from one of them: steps that a deletion takes in part are cut out
+// of it, and its families answer for them from then on.
+
+/** What planning needs of a block's index row. */
+export interface RewriteRow extends CompactionInput {
+  readonly datasets: readonly { readonly service: string }[];
+}
+
+/** One block to write again, with the versions that are made of it anew. */
+export interface RewriteJob extends Omit<CompactionJob, 'step'> {
+  /** `rewrite` leaves out what was deleted; `expire`, of one block alone, what retention keeps no longer. */
+  readonly step: 'rewrite' | 'expire';
+  /** Of a block that sums many families: what to cut out of it, since they answer for it. */
+  readonly holes: readonly TimeSpan[];
+}
+
+const HOUR_MS = 3_600_000;
+/** Blocks of an hour that nobody closed so long after its time are not waited for. */
+const CLOSE_OVERDUE_MS = HOUR_MS;
+
+/**
+ * Jobs that take what was deleted out of blocks. Each removes what its blocks are concerned by, so plans come to an end.
+ * @param rows all blocks of the time of the tombstones
+ * @param tombstones those that have settled
+ */
+export function planRewrites(
+  rows: readonly RewriteRow[],
+  tombstones: Tombstones,
+  options: { readonly nowMs: number; readonly settleMs: number; readonly rules: CompactionRules },
+): RewriteJob[] {
+  const concerning = (row: RewriteRow) => tombstones.concerning(row, options.settleMs);
+  const families = versionsByFamily(rows);
+  const jobs: RewriteJob[] = [];
+  for (const [family, versions] of families) {
+    if (isMergedSoon(versions, options)) continue;
+    // One that lacks series cannot give them to coarser ones.
+    const apart = versions.filter((row) => isPartial(row.batchIds));
+    const together = versions.filter((row) => !isPartial(row.batchIds));
+    for (const block of [...apart.map((row) => [row]), together])
+      if (block.some((row) => !concerning(row).isEmpty)) jobs.push(rewriteJob(`rewrite-${family}`, block));
+  }
+  for (const row of rows) {
+    if (!isJoined(row)) continue;
+    const deletions = concerning(row);
+    if (deletions.isEmpty) continue;
+    const isAnswered = familiesOf(row.batchIds).every((family) => families.has(family));
+    const holes = isAnswered ? cutSteps(deletions.all, row.resolutionSeconds * 1000) : [];
+    jobs.push({ ...rewriteJob(`rewrite-${row.blockId}`, [row]), holes });
+  }
+  return jobs;
+}
+
+/** Whether it is of an hour that is not closed yet: that merge drops what is deleted. */
+function isMergedSoon(
+  versions: readonly RewriteRow[],
+  { nowMs, rules }: { readonly nowMs: number; readonly rules: CompactionRules },
+): boolean {
+  const [raw] = versions;
+  if (raw === undefined || versions.length > 1 || raw.resolutionSeconds > 0 || isSealed(raw)) return false;
+  const closesAt = (Math.floor(raw.minTime / HOUR_MS) + 1) * HOUR_MS + rules.closeAfterMs;
+  return nowMs < Math.max(closesAt, raw.createdAt + rules.closeAfterMs) + CLOSE_OVERDUE_MS;
+}
+
+function rewriteJob(group: string, [finest, ...coarser]: readonly RewriteRow[]): RewriteJob {
+  return {
+    group,
+    step: 'rewrite',
+    holes: [],
+    level: Math.min(finest!.level + 1, LEVEL_MAX),
+    resolutionSeconds: finest!.resolutionSeconds,
+    blockIds: [finest!.blockId],
+    versionIds: coarser.map(({ blockId }) => blockId),
+    downsampleTo: coarser.map(({ resolutionSeconds }) => resolutionSeconds),
+  };
+}

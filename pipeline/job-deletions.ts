@@ -1,0 +1,108 @@
+import { clustersOf, familyIdOf, holeEntry, isFamily, PARTIAL } from '../core/block/batch-table.ts';
+import type { BlockReader } from '../core/block/block-reader.ts';
+import { isJoined } from '../core/block/families.ts';
+import type { MergeOptions, MergeReport } from '../core/block/merge-blocks.ts';
+import type { CompactionJob } from '../core/compaction/plan-compaction.ts';
+import type { RewriteJob } from '../core/compaction/plan-rewrites.ts';
+import { CLUSTER, type Labels, labelValue, SERVICE_NAME } from '../core/labels/labels.ts';
+import type { TimeSpan } from '../core/query/time-span.ts';
+import { isExpired } from '../core/retention/plan-retention.ts';
+import type { BlockRow } from '../storage/block-catalog.ts';
+import type { Hub } from './hub.ts';
+import { retentionRules } from './retention-policies.ts';
+import { countDeleted, loadTombstones, SETTLE_MS } from './tombstone-store.ts';
+
+/** What a job leaves out of its output, and what the output says of itself. */
+export interface JobDeletions {
+  readonly merge: Pick<MergeOptions, 'seal' | 'drop' | 'keepsEntry'>;
+  readonly family?: string;
+  readonly notes?: readonly string[];
+  /** Of the output: when the tombstones were read that it obeys. */
+  readonly createdAt: number;
+}
+
+type Job = CompactionJob | RewriteJob;
+
+const ALWAYS: readonly TimeSpan[] = [{ start: 0, end: Number.MAX_SAFE_INTEGER }];
+const NEVER: readonly TimeSpan[] = [];
+
+/** Undefined when the job is not to be done, or not yet. */
+export async function deletionsOf(
+  hub: Hub,
+  job: Job,
+  inputs: readonly BlockRow[],
+  readers: readonly BlockReader[],
+): Promise<JobDeletions | undefined> {
+  if (job.step === 'expire') return expiryOf(hub, inputs[0]!, readers[0]!);
+  const createdAt = hub.clock();
+  const tombstones = await loadTombstones(hub);
+  // Its finer blocks may still hold what a deletion takes in part: they are rewritten first.
+  if (job.step === 'join') {
+    const isConcerned = inputs.some((row) => !tombstones.concerning(row, SETTLE_MS).isEmpty);
+    return isConcerned ? undefined : { merge: {}, createdAt };
+  }
+  const holes = job.step === 'rewrite' ? job.holes : [];
+  const isRaw = job.resolutionSeconds === 0;
+  return {
+    createdAt,
+    family: job.step === 'rewrite' ? familyIdOf(inputs[0]!) : undefined,
+    notes: holes.map(holeEntry),
+    merge: {
+      seal: job.step === 'seal',
+      drop:
+        tombstones.isEmpty && holes.length === 0
+          ? undefined
+          : (labels) => [...tombstones.spansOf(labels), ...holes],
+      // A raw block that is merged is a family of its own, whichever its inputs stood for.
+      keepsEntry: (entry) => !(isRaw && isFamily(entry)),
+    },
+  };
+}
+
+/** Whole series go: those that their policy keeps no longer. The rest of the block, and its versions, stay as they are. */
+async function expiryOf(hub: Hub, row: BlockRow, reader: BlockReader): Promise<JobDeletions | undefined> {
+  const rules = await retentionRules(hub);
+  const now = hub.clock();
+  const isGone = (labels: Labels) =>
+    isExpired(row, labelValue(labels, CLUSTER), labelValue(labels, SERVICE_NAME), rules, now);
+  const kept = new Set<string>();
+  let hasExpired = false;
+  for (const dataset of reader.directory.datasets) {
+    for (const labels of await reader.labelSets(dataset)) {
+      if (isGone(labels)) hasExpired = true;
+      else kept.add(labelValue(labels, CLUSTER));
+    }
+  }
+  if (!hasExpired) return undefined;
+  return {
+    createdAt: row.createdAt,
+    family: familyIdOf(row),
+    notes: isJoined(row) ? [] : [PARTIAL],
+    merge: {
+      // Batches of its time can come no more, and it must not be merged again: its versions hold more than it does.
+      seal: true,
+      drop: (labels) => (isGone(labels) ? ALWAYS : NEVER),
+      keepsEntry: (entry) => {
+        const [cluster] = clustersOf([entry]);
+        return cluster === undefined || kept.has(cluster);
+      },
+    },
+  };
+}
+
+/** Records what a job took out, once it is done. */
+export async function recordDeleted(
+  hub: Hub,
+  job: Job,
+  inputs: readonly BlockRow[],
+  { deletedBy, deletedSamples }: MergeReport,
+): Promise<void> {
+  if (deletedBy.size === 0) return;
+  hub.telemetry.count('deleted_samples_total', deletedSamples, { step: job.step });
+  const counts = new Map<string, { rows: number; samples: number }>();
+  // What a joined block sums is counted where its families are rewritten.
+  const isCounted = !inputs.some(isJoined);
+  for (const [span, counted] of deletedBy)
+    if ('id' in span) counts.set(span.id as string, isCounted ? counted : { rows: 0, samples: 0 });
+  await countDeleted(hub, counts);
+}

@@ -1,0 +1,108 @@
+import { MAX_CATALOG_PAGE } from '../storage/block-catalog.ts';
+import { blocksPrefix, inboxPrefix, parseBlockKey } from '../storage/names.ts';
+import { MAX_LIST_LENGTH, type ObjectEntry } from '../storage/object-store.ts';
+import type { Hub } from './hub.ts';
+
+/** What lies in only one of object store and catalog. */
+export interface SweepReport {
+  /** Block objects and live rows that were looked at. */
+  objects: number;
+  rows: number;
+  /** Keys of objects that no row refers to; deleted unless it was a dry run. */
+  orphans: string[];
+  orphanBytes: number;
+  /** Ids of live blocks whose object is gone. Their rows stay, so that answers go on saying what they lack. */
+  missing: string[];
+  /** True when objects were left alone since too many deletions are under way to tell which of them are meant. */
+  postponed: boolean;
+}
+
+/** A block's object comes before its row: one without a row is nobody's only after this long, ms. */
+export const ORPHAN_AGE_MS = 24 * 3_600_000;
+
+/** A waiting batch is nobody's once no message, dead letters included, can point to it, ms. */
+export const INBOX_AGE_MS = 21 * 24 * 3_600_000;
+
+/**
+ * Compares all objects of the tenant with the catalog, in both directions. Crashes between two steps leave such
+ * objects; nothing but damage leaves a row without one. Memory: an id per live block.
+ */
+export async function sweepOrphans(hub: Hub, options: { dryRun: boolean }): Promise<SweepReport> {
+  const report: SweepReport = {
+    ...{ objects: 0, rows: 0, orphans: [], orphanBytes: 0, missing: [], postponed: false },
+  };
+  const before = hub.clock() - ORPHAN_AGE_MS;
+  // Rows first: a block that is published while objects are listed is no orphan, since its object is young.
+  const live = await liveBlocks(hub);
+  report.rows = live.size;
+  const marked = await markedBlocks(hub);
+  report.postponed = marked === undefined;
+  const found = new Set<string>();
+  for await (const { key, size, writtenAt } of eachObject(hub, blocksPrefix(hub.tenant))) {
+    report.objects++;
+    const id = parseBlockKey(key)?.blockId;
+    if (id !== undefined && live.has(id)) found.add(id);
+    else if (writtenAt < before && marked !== undefined && !(id !== undefined && marked.has(id)))
+      await removeOrphan(hub, { key, size, writtenAt }, options.dryRun, report);
+  }
+  for await (const entry of eachObject(hub, inboxPrefix(hub.tenant)))
+    if (entry.writtenAt < hub.clock() - INBOX_AGE_MS) await removeOrphan(hub, entry, options.dryRun, report);
+  // A block may have been merged away since its row was read: only one that is live still lacks its object.
+  for (const id of live)
+    if (!found.has(id) && (await hub.catalog.get(id)) !== undefined) report.missing.push(id);
+  tell(hub, report);
+  return report;
+}
+
+async function removeOrphan(
+  hub: Hub,
+  { key, size }: ObjectEntry,
+  dryRun: boolean,
+  report: SweepReport,
+): Promise<void> {
+  const id = parseBlockKey(key)?.blockId;
+  // Published meanwhile by a host whose clock is far off.
+  if (id !== undefined && (await hub.catalog.get(id)) !== undefined) return;
+  report.orphans.push(key);
+  report.orphanBytes += size;
+  if (!dryRun) await hub.objects.delete(key);
+}
+
+function tell(hub: Hub, { orphans, orphanBytes, missing }: SweepReport): void {
+  hub.telemetry.count('sweep_orphans_total', orphans.length);
+  hub.telemetry.gauge('blocks_missing', missing.length);
+  if (orphans.length > 0)
+    hub.telemetry.log('info', `sweep: ${orphans.length} objects without a row, ${orphanBytes} bytes`);
+  if (missing.length > 0)
+    hub.telemetry.log(
+      'error',
+      `sweep: ${missing.length} blocks have no object: ${missing.slice(0, 10).join(', ')}`,
+    );
+}
+
+async function liveBlocks(hub: Hub): Promise<Set<string>> {
+  const ids = new Set<string>();
+  let after: { minTime: number; blockId: string } | undefined;
+  for (;;) {
+    const page = await hub.catalog.list({ tenant: hub.tenant, after, limit: MAX_CATALOG_PAGE });
+    for (const { blockId } of page) ids.add(blockId);
+    after = page.at(-1);
+    if (page.length < MAX_CATALOG_PAGE) return ids;
+  }
+}
+
+/** Blocks whose objects wait for their deletion; undefined when there are more than one call lists. */
+async function markedBlocks(hub: Hub): Promise<Set<string> | undefined> {
+  const marks = await hub.catalog.listDeletionMarks(Number.MAX_SAFE_INTEGER, MAX_CATALOG_PAGE);
+  return marks.length < MAX_CATALOG_PAGE ? new Set(marks.map(({ blockId }) => blockId)) : undefined;
+}
+
+async function* eachObject(hub: Hub, prefix: string): AsyncGenerator<ObjectEntry> {
+  let after: string | undefined;
+  for (;;) {
+    const page = await hub.objects.list(prefix, { after, limit: MAX_LIST_LENGTH });
+    yield* page;
+    after = page.at(-1)?.key;
+    if (page.length < MAX_LIST_LENGTH) return;
+  }
+}

@@ -4,7 +4,7 @@ import type { PlannedRead } from './read-blocks.ts';
 import { SETTLE_MS } from './tombstone-store.ts';
 
 /** What an answer adds to the completeness of its plan. */
-type Read = Pick<Completeness, 'blocksRead' | 'samples'>;
+type Read = Pick<Completeness, 'blocksRead' | 'samples' | 'coveredMs'>;
 
 /**
  * The answer to a question over a plan: from the cache when it was given before over the same blocks, else computed, and
@@ -35,8 +35,11 @@ export async function cachedAnswer<T>(
     return known.answer;
   }
   const answer = await compute();
-  const { blocksRead, samples, missingBlocks, corruptBlocks, continueBefore } = completeness;
+  const { blocksRead, samples, coveredMs, missingBlocks, corruptBlocks, continueBefore } = completeness;
   const isWhole = missingBlocks === 0 && corruptBlocks === 0 && continueBefore === undefined;
-  if (isWhole) answers.put(key, { answer, read: { blocksRead, samples } }, key.length * 2 + sizeOf(answer));
+  if (isWhole) {
+    const read: Read = { blocksRead, samples, coveredMs };
+    answers.put(key, { answer, read }, key.length * 2 + sizeOf(answer));
+  }
   return answer;
 }

@@ -8,6 +8,7 @@ import { encodePprof } from '../core/pprof/encode-pprof.ts';
 import { greatestCommonDivisor } from '../core/profile/entry-accumulator.ts';
 import { SymbolTable } from '../core/profile/symbol-table.ts';
 import type { Completeness } from '../core/query/completeness.ts';
+import { CoveredTime } from '../core/query/covered-time.ts';
 import { selectRows } from '../core/query/select-rows.ts';
 import { sumPerStack, TreeMerger } from '../core/query/tree-merger.ts';
 import { cachedAnswer } from './cached-answer.ts';
@@ -54,15 +55,18 @@ async function computeTree(
   const blocks = await openParts(hub, planned, 'samples');
   const scale = commonScaleOf(blocks.parts);
   const merger = new TreeMerger(scale, type.sampleUnit);
+  const covered = new CoveredTime();
   let total = 0n;
   await readParts(hub, blocks, readSamples, (part, { symbols, totals, samples, labelSets }) => {
     const rows = selectRows(type.id, totals, labelSets, part.filter);
     for (const row of rows) {
       total += BigInt(totals.total[row]!) * BigInt(totals.scale[row]!);
       blocks.completeness.samples += totals.samples[row]!;
+      covered.add(totals.start[row]!, totals.duration[row]!);
     }
     merger.add(symbols, totals, samples, rows);
   });
+  blocks.completeness.coveredMs = covered.ms;
   const tree = merger.build();
   // The tree grows its scale when its root would pass 2^53; the total stays exact.
   return { tree, total, rounded: tree.scale !== scale };
@@ -83,15 +87,20 @@ export async function selectPprof(
   const blocks = await openParts(hub, planned, 'samples');
   const scale = commonScaleOf(blocks.parts);
   const symbols = new SymbolTable();
+  const covered = new CoveredTime();
   let values = new Float64Array(1024);
   await readParts(hub, blocks, readSamples, (part, content) => {
     const rows = selectRows(type.id, content.totals, content.labelSets, part.filter);
-    for (const row of rows) blocks.completeness.samples += content.totals.samples[row]!;
+    for (const row of rows) {
+      blocks.completeness.samples += content.totals.samples[row]!;
+      covered.add(content.totals.start[row]!, content.totals.duration[row]!);
+    }
     const sums = sumPerStack(content.symbols.stacks.count, content.totals, content.samples, rows, scale);
     const stackOf = symbols.addAll(content.symbols);
     if (symbols.stacks.count > values.length) values = widened(values, symbols.stacks.count * 2);
     for (let stack = 0; stack < sums.length; stack++) values[stackOf[stack]!]! += sums[stack]!;
   });
+  blocks.completeness.coveredMs = covered.ms;
   const bytes = encodePprof({
     symbols,
     sampleTypes: [{ type: type.sampleType, unit: type.sampleUnit }],
@@ -258,6 +267,7 @@ async function eachRow(
   blocks: BlockParts,
   use: (labels: Labels, row: TotalRow) => void,
 ): Promise<void> {
+  const covered = new CoveredTime();
   await readParts(
     hub,
     blocks,
@@ -270,6 +280,7 @@ async function eachRow(
         const start = totals.start[row]!;
         const samples = totals.samples[row]!;
         blocks.completeness.samples += samples;
+        covered.add(start, totals.duration[row]!);
         use(labelSets[totals.series[row]!]!, {
           start,
           lastStart: isRaw ? start : start + totals.duration[row]! - 1,
@@ -282,6 +293,7 @@ async function eachRow(
       }
     },
   );
+  blocks.completeness.coveredMs = covered.ms;
 }
 
 type PlannedSelection = PlannedRead & { readonly type: ProfileType };

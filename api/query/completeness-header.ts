@@ -13,7 +13,10 @@ export function noteCompleteness(context: HandlerContext, completeness: Complete
   context.responseHeader.set(COMPLETENESS_HEADER, completenessHeader(completeness));
 }
 
-/** Of an answer made from two: as incomplete, as late and as coarse as the worse of both. */
+/**
+ * Of an answer made from two: as incomplete, as late and as coarse as the worse of both. It cannot be gone on with: its
+ * sides may end at different times.
+ */
 export function bothComplete(a: Completeness, b: Completeness): Completeness {
   return {
     complete: a.complete && b.complete,
@@ -25,6 +28,7 @@ export function bothComplete(a: Completeness, b: Completeness): Completeness {
     samplesLost: a.samplesLost + b.samplesLost,
     lagMs: Math.max(a.lagMs, b.lagMs),
     resolutionSeconds: Math.max(a.resolutionSeconds, b.resolutionSeconds),
+    coveredMs: a.coveredMs + b.coveredMs,
     notes: [...new Set([...a.notes, ...b.notes])],
   };
 }

@@ -39,10 +39,9 @@ export const queryService: ServiceImpl<typeof QueryService> = {
     return {
       ...timeline,
       stepMs: whole(stepMs),
-      points: points.map(({ timeMs, value, samples }) => ({
-        timeMs: whole(timeMs),
-        value,
-        samples: whole(samples),
+      points: points.map(({ timeMs, samples, windows, ...point }) => ({
+        ...point,
+        ...allWhole({ timeMs, samples, windows }),
       })),
     };
   },

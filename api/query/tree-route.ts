@@ -1,9 +1,9 @@
-import type { CallTree } from '../../core/flamegraph/call-tree.ts';
 import { diffTrees } from '../../core/flamegraph/diff.ts';
 import { encodeTree } from '../../core/flamegraph/tree-codec.ts';
 import type { DiffSide } from '../../core/flamegraph/tree-header.ts';
 import { sidesOfDiff } from '../../core/flamegraph/tree-sides.ts';
 import { trimSides } from '../../core/flamegraph/trim.ts';
+import type { Completeness } from '../../core/query/completeness.ts';
 import { type Selection, selectTree } from '../../pipeline/run-query.ts';
 import { acceptsGzip } from '../accept-encoding.ts';
 import { gzip } from '../gunzip.ts';
@@ -64,6 +64,9 @@ async function diffBytes({ hub, query }: Call, limit: number): Promise<Uint8Arra
   });
 }
 
-function sideOf({ start, end, selector }: Selection, { total }: { tree: CallTree; total: bigint }): DiffSide {
-  return { start, end, selector, total: String(total) };
+function sideOf(
+  { start, end, selector }: Selection,
+  { total, completeness }: { total: bigint; completeness: Completeness },
+): DiffSide {
+  return { start, end, selector, total: String(total), coveredMs: completeness.coveredMs };
 }

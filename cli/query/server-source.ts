@@ -121,6 +121,8 @@ function readCompleteness(value: unknown): Completeness {
     samplesLost: number('samplesLost'),
     lagMs: number('lagMs'),
     resolutionSeconds: number('resolutionSeconds'),
+    coveredMs: number('coveredMs'),
+    ...(fields.continueBefore !== undefined && { continueBefore: number('continueBefore') }),
     notes: asArray(fields.notes) as unknown as string[],
   };
 }

@@ -9,6 +9,8 @@ export interface DiffSide {
   start: number;
   end: number;
   selector: string;
+  /** Of this side, as in its completeness. */
+  coveredMs: number;
 }
 
 /** First part of an encoded tree. Times are ms since epoch, half-open [start, end). */
@@ -70,6 +72,7 @@ function readDiffSide(fields: HeaderFields): DiffSide {
     start: fields.number('start'),
     end: fields.number('end'),
     selector: fields.text('selector'),
+    coveredMs: fields.number('coveredMs'),
   };
 }
 
@@ -84,6 +87,8 @@ function readCompleteness(fields: HeaderFields): Completeness {
     samplesLost: fields.number('samplesLost'),
     lagMs: fields.number('lagMs'),
     resolutionSeconds: fields.number('resolutionSeconds'),
+    coveredMs: fields.number('coveredMs'),
+    ...(fields.has('continueBefore') && { continueBefore: fields.number('continueBefore') }),
     notes: fields.texts('notes'),
   };
 }

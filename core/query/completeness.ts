@@ -17,6 +17,11 @@ export interface Completeness {
   /** Coarsest time step of the windows read, in seconds; 0 when all were raw. */
   resolutionSeconds: number;
   /**
+   * How long the windows in the answer are together, ms; what is covered by several series counts once. Exact for raw
+   * windows, to the resolution for others.
+   */
+  coveredMs: number;
+  /**
    * Set when reading all would have taken more than the limit: the answer covers [continueBefore, end), ms since epoch,
    * and the same question with this as its end goes on.
    */
@@ -36,6 +41,7 @@ export function newCompleteness(): Completeness {
     samplesLost: 0,
     lagMs: -1,
     resolutionSeconds: 0,
+    coveredMs: 0,
     notes: [],
   };
 }

@@ -34,13 +34,26 @@ test('SelectTimeline: buckets at multiples of the step, the unit, and every fiel
   assert.equal(body.stepMs, '60000');
   assert.equal(body.unit, 'nanoseconds');
   assert.deepEqual(body.points, [
-    { timeMs: String(NOW - 60_000), value: 6, samples: body.points[0].samples },
+    {
+      ...{ timeMs: String(NOW - 60_000), value: 6, samples: body.points[0].samples },
+      ...{ windows: '1', least: 6, most: 6 },
+    },
   ]);
   assert.deepEqual(Object.keys(body.completeness).sort(), [
-    ...['blocksRead', 'bytesRead', 'complete', 'corruptBlocks', 'lagMs', 'missingBlocks', 'notes'],
+    ...[
+      'blocksRead',
+      'bytesRead',
+      'complete',
+      'corruptBlocks',
+      'coveredMs',
+      'lagMs',
+      'missingBlocks',
+      'notes',
+    ],
     ...['resolutionSeconds', 'samples', 'samplesLost'],
   ]);
   assert.equal(typeof body.completeness.lagMs, 'number');
+  assert.equal(body.completeness.coveredMs, 10_000);
   const none = await api.call(`${SERVICE}/SelectTimeline`, { ...request, selector: '{service_name="x"}' });
   assert.deepEqual(none.body.points, []);
   for (const maxPoints of [0, 1_000_000]) {

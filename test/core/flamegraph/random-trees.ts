@@ -132,6 +132,7 @@ export function aHeader(tree: CallTree): Omit<TreeHeader, 'nodes' | 'unit' | 'sc
       samplesLost: 0,
       lagMs: 1500,
       resolutionSeconds: 10,
+      coveredMs: 60_000,
       notes: [],
     },
   };

@@ -69,6 +69,21 @@ export declare type Completeness = Message<"cinderblock.v1.Completeness"> & {
    * @generated from field: repeated string notes = 10;
    */
   notes: string[];
+
+  /**
+   * Set when reading all would have passed the hub's limit: the answer covers [continue_before, end), and the same
+   * question with this as its end goes on.
+   *
+   * @generated from field: optional double continue_before = 11;
+   */
+  continueBefore?: number | undefined;
+
+  /**
+   * Length of the union of the windows in the answer: CPU time divided by it is cores.
+   *
+   * @generated from field: double covered_ms = 12;
+   */
+  coveredMs: number;
 };
 
 /**
@@ -241,6 +256,23 @@ export declare type TimelinePoint = Message<"cinderblock.v1.TimelinePoint"> & {
    * @generated from field: int64 samples = 3;
    */
   samples: bigint;
+
+  /**
+   * How many raw windows it sums, of all series, and the smallest and largest total of one of them.
+   *
+   * @generated from field: int64 windows = 4;
+   */
+  windows: bigint;
+
+  /**
+   * @generated from field: double least = 5;
+   */
+  least: number;
+
+  /**
+   * @generated from field: double most = 6;
+   */
+  most: number;
 };
 
 /**

@@ -368,6 +368,23 @@ test('the completeness badge says what is missing in the words of the API', asyn
   }
 });
 
+test('an answer that was cut at the limit is gone on with', async () => {
+  fake.mode = 'cut';
+  try {
+    await open('./?service=payments');
+    const badge = page().getByRole('button', { name: 'Completeness: Partial: the newest part only' });
+    await badge.click();
+    const panel = page().getByRole('dialog', { name: 'Completeness of this answer' });
+    await panel.getByText('steps of up to 5m').waitFor();
+    await panel.getByRole('button', { name: 'Continue with what is older' }).click();
+    await page().getByText('The graph shows the brushed part of the range.').waitFor();
+    const [start, end] = new URL(page().url()).searchParams.get('sel')!.split('-').map(Number);
+    assert.equal(end - start, 1_800_000, 'the older half of an hour');
+  } finally {
+    fake.mode = 'data';
+  }
+});
+
 test('the tooltip has name, module and values; Shift freezes it', async () => {
   await open('./?service=payments');
   const box = (await page().locator('#flame-graph').boundingBox())!;

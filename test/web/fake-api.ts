@@ -29,7 +29,7 @@ export interface FakeApi {
   close(): Promise<void>;
 }
 
-export type FakeMode = 'data' | 'started' | 'empty' | 'other-range' | 'error' | 'partial' | 'deep';
+export type FakeMode = 'data' | 'started' | 'empty' | 'other-range' | 'error' | 'partial' | 'cut' | 'deep';
 
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const ALLOC = 'memory:alloc_space:bytes:space:bytes';
@@ -121,7 +121,7 @@ function answerPost(fake: FakeApi, path: string, body: Record<string, unknown>, 
 function services(fake: FakeApi, end: number) {
   if (fake.mode === 'empty') return [];
   const lastSeenMs = String(fake.mode === 'other-range' ? end - 30 * HOUR : end - 4000);
-  const firstSeenMs = String(end - (fake.mode === 'started' ? STARTED_MS : 40 * HOUR));
+  const firstSeenMs = String(end - 40 * HOUR);
   return ['payments', 'search', 'checkout', 'postgres', 'node-agent'].map((name, i) => ({
     name,
     profileTypes: i < 3 ? [CPU, ALLOC] : [CPU],
@@ -142,13 +142,22 @@ function timeline(fake: FakeApi, start: number, end: number, maxPoints: number) 
     if (part > 0.62 && part < 0.68) continue;
     const cores =
       3.1 + Math.sin(time / stepMs / 9) * 0.8 + Math.sin(time / stepMs / 2.3) * 0.3 + (part > 0.8 ? 1.4 : 0);
+    const windows = Math.max(1, stepMs / 10_000);
     points.push({
       timeMs: String(time),
       value: cores * stepMs * 1e6,
       samples: String(Math.round((cores * stepMs) / 53)),
+      windows: String(windows),
+      least: ((cores * stepMs) / windows) * 0.4e6,
+      most: ((cores * stepMs) / windows) * 1.5e6,
     });
   }
-  return { stepMs: String(stepMs), unit: 'nanoseconds', points, completeness: completeness(fake) };
+  return {
+    stepMs: String(stepMs),
+    unit: 'nanoseconds',
+    points,
+    completeness: completeness(fake, { start, end }),
+  };
 }
 
 /** Thirty values of any label, each with less than the one before and at times of its own; as many as the limit says. */
@@ -165,10 +174,12 @@ function labelSeries(start: number, end: number, body: Record<string, unknown>) 
   }));
 }
 
-function completeness(fake: FakeApi): Completeness {
+/** In mode 'cut' the older half of whatever is asked for is left out. */
+function completeness(fake: FakeApi, { start, end }: { start: number; end: number }): Completeness {
   const partial = fake.mode === 'partial';
+  const cut = fake.mode === 'cut';
   return {
-    complete: !partial,
+    complete: !partial && !cut,
     blocksRead: 42,
     bytesRead: 3_400_000,
     missingBlocks: partial ? 2 : 0,
@@ -176,9 +187,15 @@ function completeness(fake: FakeApi): Completeness {
     samples: 214_503,
     samplesLost: partial ? 3120 : 0,
     lagMs: 12_400,
-    resolutionSeconds: 10,
+    resolutionSeconds: 300,
+    coveredMs: coveredMs(fake, { start, end }),
+    ...(cut && { continueBefore: (start + end) / 2 }),
     notes: partial ? ['block 01HZX2 is quarantined: checksum of section symbols'] : [],
   };
+}
+
+function coveredMs(fake: FakeApi, { start, end }: { start: number; end: number }): number {
+  return fake.mode === 'started' ? Math.min(STARTED_MS, end - start) : end - start;
 }
 
 function agent(node: string, change: object) {
@@ -268,11 +285,15 @@ function answerTree(fake: FakeApi, trees: Trees, query: URLSearchParams, respons
     total: total(sides.tree.total[0]),
     trimmed: { nodes: 0, value: 0 },
     rounded: false,
-    completeness: completeness(fake),
+    completeness: completeness(fake, span),
   };
   if ('right' in sides && sides.right) {
-    header.left = { total: total(sides.tree.total[0]), ...span, selector: query.get('selector')! };
-    header.right = { total: total(sides.right.total[0]), ...later, selector: query.get('diff_selector')! };
+    const side = (value: number, of: typeof span, selector: string) => ({
+      ...{ total: total(value), ...of, selector },
+      coveredMs: coveredMs(fake, of),
+    });
+    header.left = side(sides.tree.total[0], span, query.get('selector')!);
+    header.right = side(sides.right.total[0], later, query.get('diff_selector')!);
   }
   const bytes = gzipSync(encodeTree(sides, header), { level: 1 });
   response.writeHead(200, { 'Content-Type': 'application/vnd.cinderblock.tree', 'Content-Encoding': 'gzip' });

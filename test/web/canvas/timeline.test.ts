@@ -8,13 +8,14 @@ import {
   timeTickStep,
   xOf,
 } from '../../../web/src/canvas/paint-timeline.ts';
+import { bandOf, peakOf } from '../../../web/src/canvas/timeline-band.ts';
 
 const timeline = (times: number[]) => ({
   span: { start: 0, end: 0 },
   stepMs: 10,
   unit: 'count',
   completeness: undefined,
-  points: times.map((timeMs) => ({ timeMs, value: 1, samples: 1 })),
+  points: times.map((timeMs) => ({ timeMs, value: 1, samples: 1, windows: 1, least: 1, most: 1 })),
 });
 
 test('missing buckets are gaps, not zeros', () => {
@@ -45,4 +46,22 @@ test('axes have round ends', () => {
   assert.deepEqual([0, 0.7, 1, 1.1, 3.9, 41, 99].map(niceCeiling), [0, 0.8, 1, 2, 4, 50, 100]);
   assert.equal(timeTickStep({ start: 0, end: 3_600_000 }, 12), 300_000);
   assert.equal(timeTickStep({ start: 0, end: 30 * 86_400_000 }, 10), 3 * 86_400_000);
+});
+
+test('a bar of many windows has the band that they lie in, and the axis has room for it', () => {
+  const point = { timeMs: 0, value: 60, samples: 6, windows: 6, least: 2, most: 16 };
+  const of = (stepMs: number, change = {}) => ({
+    ...timeline([]),
+    stepMs,
+    points: [{ ...point, ...change }],
+  });
+  const bandAt = (stepMs: number, change = {}) => bandOf(of(stepMs), { ...point, ...change });
+  assert.deepEqual(bandAt(60_000), { least: 12, most: 96 });
+  assert.equal(bandAt(10_000), undefined, 'a bucket as long as a window');
+  assert.equal(bandAt(60_000, { windows: 1, least: 60, most: 60 }), undefined);
+  assert.equal(bandAt(60_000, { least: 10, most: 10 }), undefined, 'all alike');
+  assert.equal(peakOf(of(60_000)), 96);
+  assert.equal(peakOf(of(10_000)), 60);
+  assert.equal(peakOf(of(60_000, { most: 1000 })), 120, 'bars stay readable');
+  assert.equal(peakOf(timeline([])), 0);
 });

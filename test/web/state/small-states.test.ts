@@ -69,11 +69,18 @@ test('completeness in words', () => {
     diff: false,
     completeness: partial,
   };
-  const problems = completenessFacts(header).filter((fact) => fact.isProblem);
+  const problems = completenessFacts(header, true).filter((fact) => fact.isProblem);
   assert.deepEqual(
     problems.map((fact) => fact.field),
     ['complete', 'samplesLost', 'missingBlocks', 'corruptBlocks'],
   );
+  const cut = { ...completeness, complete: false, continueBefore: 30_000, resolutionSeconds: 300 };
+  assert.equal(completenessSummary(cut), 'Partial: the newest part only');
+  const said = (field: string) =>
+    completenessFacts({ ...header, completeness: cut }, true).find((fact) => fact.field === field)?.value;
+  assert.equal(said('continueBefore'), '1970-01-01 00:00:30');
+  assert.equal(said('resolutionSeconds'), 'steps of up to 5m');
+  assert.equal(said('coveredMs'), '60 s');
 });
 
 const agent: Agent = {

@@ -8,7 +8,10 @@ function timelineOf(values: number[]): Timeline {
     span: { start: 0, end: values.length * 10 },
     stepMs: 10,
     unit: 'count',
-    points: values.map((value, i) => ({ timeMs: i * 10, value, samples: value })),
+    points: values.map((value, i) => ({
+      ...{ timeMs: i * 10, value, samples: value },
+      ...{ windows: 1, least: value, most: value },
+    })),
     completeness: undefined,
   };
 }

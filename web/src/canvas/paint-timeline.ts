@@ -1,6 +1,7 @@
 import type { Timeline } from '../state/api.ts';
 import type { Split } from '../state/split.ts';
 import { dayText, type Span, timeText } from '../state/time-range.ts';
+import { bandOf, peakOf } from './timeline-band.ts';
 
 export interface TimelinePaint {
   timeline: Timeline;
@@ -35,6 +36,8 @@ export interface TimelineColors {
 export const AXIS_HEIGHT = 18;
 export const AXIS_WIDTH = 80;
 const TOP = 6;
+/** Of what the windows of a bucket reach beyond its bar. */
+const BAND_ALPHA = 0.3;
 const FONT = '11px system-ui, "DejaVu Sans", sans-serif';
 
 export interface TimelineSize {
@@ -58,7 +61,10 @@ export function snapped({ start, end }: Span, stepMs: number): Span {
   return { start: Math.floor(start / stepMs) * stepMs, end: Math.ceil(end / stepMs) * stepMs };
 }
 
-/** Bars per bucket; where a bucket is missing there is no data, which is hatched and not drawn as zero. */
+/**
+ * Bars per bucket, before the band that its windows lie in; where a bucket is missing there is no data, which is hatched
+ * and not drawn as zero.
+ */
 export function paintTimeline(
   context: CanvasRenderingContext2D,
   paint: TimelinePaint,
@@ -67,7 +73,7 @@ export function paintTimeline(
   context.fillStyle = paint.colors.background;
   context.fillRect(0, 0, size.width, size.height);
   const bottom = size.height - AXIS_HEIGHT;
-  const peak = niceCeiling(Math.max(0, ...paint.timeline.points.map(({ value }) => paint.scale(value))));
+  const peak = niceCeiling(paint.scale(peakOf(paint.timeline)));
   const yOf = (value: number) => bottom - (peak > 0 ? (value / peak) * (bottom - TOP) : 0);
   paintGaps(context, paint, size, bottom);
   paintValueAxis(context, paint, size, peak, yOf);
@@ -83,13 +89,22 @@ function paintBars(
   bottom: number,
   yOf: (value: number) => number,
 ): void {
-  timeline.points.forEach(({ timeMs, value }, i) => {
+  timeline.points.forEach((point, i) => {
+    const { timeMs, value } = point;
     const left = Math.max(AXIS_WIDTH, xOf(timeMs, window, size));
     const right = Math.min(size.width, xOf(timeMs + timeline.stepMs, window, size));
     if (right <= left) return;
     const inside = !selection || (timeMs + timeline.stepMs > selection.start && timeMs < selection.end);
     const gap = right - left > 4 ? 1 : 0;
-    context.globalAlpha = timeMs + timeline.stepMs > settledUntil ? 0.45 : 1;
+    const alpha = timeMs + timeline.stepMs > settledUntil ? 0.45 : 1;
+    const band = bandOf(timeline, point);
+    if (band) {
+      const top = Math.max(TOP, yOf(scale(band.most)));
+      context.globalAlpha = alpha * BAND_ALPHA;
+      context.fillStyle = inside ? colors.bar : colors.barOutside;
+      context.fillRect(left, top, right - left - gap, yOf(scale(band.least)) - top);
+    }
+    context.globalAlpha = alpha;
     const paintBox = (from: number, to: number, color: string) => {
       const floor = from === 0 ? bottom : yOf(scale(from));
       const top = Math.min(yOf(scale(to)), floor - (from === 0 ? 1 : 0));

@@ -17,6 +17,10 @@ export interface TimelinePoint {
   timeMs: number;
   value: number;
   samples: number;
+  /** Raw windows that it sums, of all series, and the smallest and largest total of one of them. */
+  windows: number;
+  least: number;
+  most: number;
 }
 
 export interface Timeline {
@@ -97,6 +101,9 @@ export async function selectTimeline(request: TimelineQuery, abort: AbortSignal)
       timeMs: number(point.timeMs),
       value: number(point.value),
       samples: number(point.samples),
+      windows: number(point.windows),
+      least: number(point.least),
+      most: number(point.most),
     })),
     completeness: answer.completeness as Completeness | undefined,
   };

@@ -1,7 +1,7 @@
 import type { TreeHeader } from '../../../core/flamegraph/tree-header.ts';
 import type { Completeness } from '../../../core/query/completeness.ts';
 import { digits, formatBytes, formatCount, formatShare, formatValue } from './format.ts';
-import { ageText } from './time-range.ts';
+import { ageText, dayText, durationToText, timeText } from './time-range.ts';
 
 export interface CompletenessFact {
   /** The API's own field name, so that what is on the page can be found in an answer. */
@@ -17,6 +17,7 @@ export function completenessSummary(completeness: Completeness): string {
   const parts: string[] = [];
   if (completeness.missingBlocks > 0) parts.push(plural(completeness.missingBlocks, 'block', 'missing'));
   if (completeness.corruptBlocks > 0) parts.push(plural(completeness.corruptBlocks, 'block', 'corrupt'));
+  if (completeness.continueBefore !== undefined) parts.push('the newest part only');
   if (completeness.samplesLost > 0) parts.push(`${lostShare(completeness)} of samples lost`);
   const word = completeness.complete ? 'Complete' : 'Partial';
   return parts.length === 0 ? word : `${word}: ${parts.join(', ')}`;
@@ -30,7 +31,7 @@ export function lostShare({ samples, samplesLost }: Completeness): string {
   return formatShare(samplesLost, samples + samplesLost);
 }
 
-export function completenessFacts(header: TreeHeader): CompletenessFact[] {
+export function completenessFacts(header: TreeHeader, utc: boolean): CompletenessFact[] {
   const { completeness: c, trimmed } = header;
   const fact = (field: string, label: string, value: string, isProblem = false) => ({
     field,
@@ -39,6 +40,7 @@ export function completenessFacts(header: TreeHeader): CompletenessFact[] {
     isProblem,
   });
   const share = formatShare(trimmed.value * header.scale, Number(header.total));
+  const begins = c.continueBefore ?? header.start;
   return [
     fact('complete', 'All data there', c.complete ? 'yes' : 'no', !c.complete),
     fact('samples', 'Samples', formatCount(c.samples)),
@@ -54,7 +56,14 @@ export function completenessFacts(header: TreeHeader): CompletenessFact[] {
     fact(
       'resolutionSeconds',
       'Resolution',
-      c.resolutionSeconds === 0 ? 'raw' : `${digits(c.resolutionSeconds)} s`,
+      c.resolutionSeconds === 0 ? 'raw windows' : `steps of up to ${durationToText(c.resolutionSeconds)}`,
+    ),
+    fact('coveredMs', 'Time with data', `${digits(c.coveredMs / 1000)} s`),
+    fact(
+      'continueBefore',
+      'Reaches back to',
+      `${dayText(begins, utc)} ${timeText(begins, utc, true)}`,
+      c.continueBefore !== undefined,
     ),
     fact('blocksRead', 'Blocks read', formatCount(c.blocksRead)),
     fact('bytesRead', 'Bytes read', formatBytes(c.bytesRead)),

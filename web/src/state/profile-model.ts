@@ -1,4 +1,4 @@
-import { batch, computed, effect, type ReadonlySignal, signal } from '@preact/signals';
+import { batch, computed, effect, signal } from '@preact/signals';
 import { layoutFlame } from '../../../core/flamegraph/layout.ts';
 import { combinedTotal, type TreeSides } from '../../../core/flamegraph/tree-sides.ts';
 import type { SandwichAnswer, SearchAnswer, Shaped, Shaping, TableAnswer } from '../worker/messages.ts';
@@ -12,12 +12,11 @@ import {
   type TimelineQuery,
   type TreeQuery,
 } from './api.ts';
-import { coveredTime } from './covered-time.ts';
 import { markMoment } from './moments.ts';
 import { view } from './navigation.ts';
 import { findPath, pathHash } from './path-hash.ts';
 import { isCpuTime, sortProfileTypes } from './profile-type.ts';
-import { type Resource, resource } from './resource.ts';
+import { resource } from './resource.ts';
 import { selectorOf } from './selector.ts';
 import { HEAT_MOST, SPLIT_MOST, splitTimeline } from './split.ts';
 import { resolveRange, type Span } from './time-range.ts';
@@ -177,36 +176,6 @@ export const splitError = computed(() =>
   view.value.split === '' ? undefined : labelSeries.value.error?.message,
 );
 
-/** When the chosen service, or the oldest of all, was first seen. */
-function firstSeen(service: string): number {
-  const known = services.value.data ?? [];
-  const chosen = service === '' ? known : known.filter(({ name }) => name === service);
-  return Math.min(...chosen.map(({ firstSeenMs }) => firstSeenMs));
-}
-
-/** Time with data in what the flame graph shows, in ms; of a diff, on its later side. NaN until it is known. */
-export const coveredMs = computed(() => {
-  const { service, selection } = view.value;
-  return coveredBy(timeline.value, selection === undefined ? undefined : shownSpan.value, service, shownSpan);
-});
-
-/** The same for the baseline of a diff. */
-export const baselineCoveredMs = computed(() => {
-  const service = view.value.baseline.service ?? view.value.service;
-  return coveredBy(baselineTimeline.value, undefined, service, baselineSpan);
-});
-
-/** Of a range that moves, the timeline's own span counts: it is as old as the data is. */
-function coveredBy(
-  { data, loading }: Resource<Timeline>,
-  chosen: Span | undefined,
-  service: string,
-  asked: ReadonlySignal<Span>,
-): number {
-  if (!data && loading) return Number.NaN;
-  return coveredTime(data, chosen ?? data?.span ?? asked.value, firstSeen(service));
-}
-
 /** The query behind the flame graph; of a diff, the earlier side with the later one in `compare`. */
 export const treeQuery = computed<TreeQuery | undefined>(() => {
   if (!isProfilePage.value) return undefined;
@@ -250,6 +219,24 @@ export const shaped = computed(() => {
   const tree = latest.value;
   return tree !== undefined && (tree.right !== undefined) === isDiff.value ? tree : undefined;
 });
+/** Time with data in what is on screen, in ms; of a diff, on its later side. NaN until it is known. */
+export const coveredMs = computed(() => {
+  const header = shaped.value?.header;
+  if (!header) return Number.NaN;
+  return covered(header.right ?? header, header.right?.coveredMs ?? header.completeness.coveredMs);
+});
+
+/** The same for the baseline of a diff. */
+export const baselineCoveredMs = computed(() => {
+  const left = shaped.value?.header.left;
+  return left ? covered(left, left.coveredMs) : Number.NaN;
+});
+
+/** Nothing is measured against all of the time that was asked for. */
+function covered({ start, end }: Span, ms: number): number {
+  return ms > 0 ? ms : end - start;
+}
+
 /** Row that the keyboard is on, shared by graph, tree and status line. */
 export const selectedRow = signal(0);
 
@@ -356,11 +343,7 @@ export const sideFactors = computed(() => {
   if (view.value.normalise === 'share') {
     return { left: inverse(current.whole.left), right: inverse(current.whole.right) };
   }
-  const perSecond = (covered: number, { start, end }: Span) => 1000 / (covered > 0 ? covered : end - start);
-  return {
-    left: perSecond(baselineCoveredMs.value, baselineSpan.value),
-    right: perSecond(coveredMs.value, shownSpan.value),
-  };
+  return { left: 1000 / baselineCoveredMs.value, right: 1000 / coveredMs.value };
 });
 
 function inverse(value: number): number {

@@ -1,6 +1,8 @@
 import { Popover } from '../parts/popover.tsx';
 import { completenessFacts, completenessSummary } from '../state/completeness.ts';
-import { shaped } from '../state/profile-model.ts';
+import { navigate } from '../state/navigation.ts';
+import { utc } from '../state/preferences.ts';
+import { isDiff, shaped } from '../state/profile-model.ts';
 
 /** Says whether the answer is whole; a click says everything that is known about it. */
 export function CompletenessBadge() {
@@ -8,6 +10,9 @@ export function CompletenessBadge() {
   if (!current) return null;
   const { header } = current;
   const whole = header.completeness.complete && header.completeness.samplesLost === 0;
+  const { start } = header;
+  const { continueBefore } = header.completeness;
+  const canContinue = continueBefore !== undefined && continueBefore > start && !isDiff.value;
   const summary = completenessSummary(header.completeness);
   const button = (
     <>
@@ -22,11 +27,11 @@ export function CompletenessBadge() {
       title="Completeness of this answer"
       class="completeness"
     >
-      {() => (
+      {(close) => (
         <>
           <table class="facts">
             <tbody>
-              {completenessFacts(header).map(({ field, label, value, isProblem }) => (
+              {completenessFacts(header, utc.value).map(({ field, label, value, isProblem }) => (
                 <tr key={field} class={isProblem ? 'fact-problem' : undefined}>
                   <th scope="row">{label}</th>
                   <td class="tabular">{value}</td>
@@ -43,6 +48,18 @@ export function CompletenessBadge() {
                 <li key={note}>{note}</li>
               ))}
             </ul>
+          )}
+          {canContinue && (
+            <button
+              type="button"
+              class="button"
+              onClick={() => {
+                close();
+                navigate({ selection: { start, end: continueBefore } });
+              }}
+            >
+              Continue with what is older
+            </button>
           )}
         </>
       )}

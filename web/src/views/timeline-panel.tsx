@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { paintTimeline, snapped, type TimelinePaint, timeAt, xOf } from '../canvas/paint-timeline.ts';
+import { bandOf } from '../canvas/timeline-band.ts';
 import { announce } from '../state/announcer.ts';
 import type { Timeline } from '../state/api.ts';
 import { formatCores, formatValue } from '../state/format.ts';
@@ -200,10 +201,12 @@ function describe(
   const when = spanText({ start, end: start + timeline.stepMs }, inUtc);
   if (at < 0) return `${when}: no data`;
   const { value, samples } = timeline.points[at];
+  const band = bandOf(timeline, timeline.points[at]);
+  const peaks = band ? `; windows from ${format(band.least)} to ${format(band.most)}` : '';
   const parts = (split?.parts ?? [])
     .filter(({ values }) => values[at] > 0)
     .map((part) => `${partName(split!, part)} ${format(part.values[at])}`);
-  return `${when}: ${format(value)}, ${samples} samples${parts.length > 0 ? `: ${parts.join(', ')}` : ''}`;
+  return `${when}: ${format(value)}, ${samples} samples${parts.length > 0 ? `: ${parts.join(', ')}` : ''}${peaks}`;
 }
 
 function colorsOf(element: HTMLElement) {

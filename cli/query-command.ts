@@ -9,6 +9,7 @@ import { HUB_HELP, HubClient, hubOptions } from './hub-client.ts';
 import { timeText } from './quantity.ts';
 import { jsonText, treeJson } from './query/answer-json.ts';
 import { completenessText } from './query/completeness-text.ts';
+import { type AskedOptions, continueCommand } from './query/continue-command.ts';
 import { folderSource } from './query/folder-source.ts';
 import type { QuerySource, Selection, ServiceEntry } from './query/query-source.ts';
 import { seriesText } from './query/series-text.ts';
@@ -88,6 +89,8 @@ type Values = ReturnType<typeof readOptions<typeof options>>['values'];
 interface Query {
   readonly values: Values;
   readonly selection: Selection;
+  /** The view and what it is of, as written. */
+  readonly words: readonly string[];
   readonly label: string | undefined;
   readonly output: string;
   readonly source: QuerySource;
@@ -108,7 +111,8 @@ async function runQuery(args: readonly string[], terminal: Terminal): Promise<nu
   const selection = { profileType: parseProfileType(values.type).id, selector: values.selector, ...range };
   const width = values.file === undefined ? terminal.width : Number.POSITIVE_INFINITY;
   const source = await openSource(values, terminal);
-  const query: Query = { values, selection, label: positionals[1], output, source, terminal, width };
+  const asked = { values, selection, words: positionals, label: positionals[1] };
+  const query: Query = { ...asked, output, source, terminal, width };
   try {
     await ANSWERS[view](query);
   } finally {
@@ -225,18 +229,26 @@ function serviceJson({ name, profileTypes, firstSeenMs, lastSeenMs, clusters }: 
 
 /** Writes an answer to where it shall go, and how complete it is: below text, else (unless JSON holds it) as a note. */
 async function deliver(
-  { values, output, terminal }: Query,
+  { values, selection, words, output, terminal }: Query,
   pieces: Iterable<string | Uint8Array>,
   completeness?: Completeness,
 ): Promise<void> {
   if (values.file === undefined) for (const piece of pieces) await terminal.write(piece);
   else await writeFile(values.file, pieces, { signal: terminal.signal });
   if (completeness !== undefined) {
-    const text = completenessText(completeness, terminal);
+    const goOn = (before: number) => continueCommand(words, changedOf(values), selection.start, before);
+    const text = completenessText(completeness, terminal, goOn);
     if (output === 'text' && values.file === undefined) await terminal.write(`${text}\n`);
     else terminal.note(text);
   }
   if (values.file !== undefined) terminal.note(`wrote ${values.file}`);
+}
+
+/** The options that are not as they are without being written. */
+function changedOf(values: Values): AskedOptions {
+  const isDefault = ([name, value]: [string, unknown]) =>
+    value === (options as Record<string, { default?: unknown }>)[name]?.default;
+  return Object.fromEntries(Object.entries(values).filter((entry) => !isDefault(entry)));
 }
 
 function titleOf({ profileType, selector, start, end }: Selection): string {

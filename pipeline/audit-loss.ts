@@ -1,5 +1,17 @@
-import type { BootSequences } from '../storage/registry.ts';
+import { readExtents } from './boot-extents.ts';
 import type { Hub } from './hub.ts';
+import {
+  HOUR_MS,
+  type LossSums,
+  periodStart,
+  readLossState,
+  readSums,
+  SLOT_MS,
+  type SumsByCluster,
+} from './loss-sums.ts';
+import { mapConcurrently } from './read-blocks.ts';
+import { sumBatches } from './sum-batches.ts';
+import { FRESH_MS } from './sum-loss.ts';
 
 /** What became of the samples of one cluster in one hour. */
 export interface LossHour {
@@ -16,50 +28,58 @@ export interface LossHour {
   duplicateBatches: number;
 }
 
-/** Pushed profiles are numbered per hub process, which skips numbers of refused pushes; no batch can go missing there. */
-export const PUSH_NODE = 'push';
+interface AuditRequest {
+  start: number;
+  end: number;
+  cluster?: string;
+}
 
-/** Reconciles what agents counted with what arrived, per cluster and hour of [start, end). */
-export async function auditLoss(
+/**
+ * Reconciles what agents counted with what arrived, per cluster and hour of [start, end). Hours that were over when they
+ * were summed are read as sums, and told whole; the newest come from the ledger, up to this moment.
+ */
+export async function auditLoss(hub: Hub, request: AuditRequest): Promise<LossHour[]> {
+  const state = await readLossState(hub);
+  const { start, end } = request;
+  // Where nothing was summed yet, all is in the ledger.
+  const freshFrom = state === undefined ? start : periodStart('hour', state.at - FRESH_MS);
+  const since = state === undefined ? start : Math.max(start, state.since);
+  const summed = await summedHours(hub, periodStart('hour', since), Math.min(end, freshFrom));
+  const fresh = await freshHours(hub, { ...request, start: Math.max(start, freshFrom) });
+  return [...summed, ...fresh]
+    .flatMap(([hour, clusters]) => lossOf(hour, clusters, request.cluster))
+    .sort((a, b) => a.hourMs - b.hourMs || (a.cluster < b.cluster ? -1 : 1));
+}
+
+async function summedHours(hub: Hub, start: number, end: number): Promise<[number, SumsByCluster][]> {
+  const hours: number[] = [];
+  for (let hour = start; hour < end; hour += HOUR_MS) hours.push(hour);
+  return mapConcurrently(hours, hub.settings.queryConcurrency, async (hour) => [
+    hour,
+    (await readSums(hub, 'hour', hour)) ?? new Map(),
+  ]);
+}
+
+async function freshHours(
   hub: Hub,
-  request: { start: number; end: number; cluster?: string },
-): Promise<LossHour[]> {
-  const { start, end, cluster } = request;
-  const boots = await hub.registry.listBatchSequences({ cluster, from: start, until: end });
-  const hours = new Map<string, LossHour>();
-  for (const boot of boots) {
-    for (const counts of boot.hours) {
-      const hour = hourOf(hours, boot.cluster, counts.hour);
-      hour.taken += counts.samplesTaken;
-      hour.lostByKernel += counts.samplesLost;
-      hour.droppedByAgent += counts.samplesDropped;
-      hour.stored += counts.samplesKept;
-      hour.duplicateBatches += counts.duplicates;
-    }
-    const missing = missingBatches(boot);
-    const last = boot.hours.at(-1);
-    if (missing > 0 && last !== undefined) hourOf(hours, boot.cluster, last.hour).missingBatches += missing;
-  }
-  return [...hours.values()].sort((a, b) => a.hourMs - b.hourMs || (a.cluster < b.cluster ? -1 : 1));
+  { start, end, cluster }: AuditRequest,
+): Promise<Iterable<[number, SumsByCluster]>> {
+  if (start >= end) return [];
+  const boots = await hub.registry.listBatchSequences({ cluster, from: start, until: end, stepMs: SLOT_MS });
+  // What came earlier in the hour is no gap.
+  const isWhole = start % HOUR_MS === 0;
+  const extents = isWhole ? await readExtents(hub, start - HOUR_MS) : new Map();
+  return sumBatches(boots, extents);
 }
 
-/** Gaps between the sequence numbers of one boot that were seen. What came before the first may lie before the range asked for. */
-export function missingBatches({ node, sequences }: BootSequences): number {
-  if (node === PUSH_NODE) return 0;
-  let missing = 0;
-  for (let i = 1; i < sequences.length; i++) missing += sequences[i]!.first - sequences[i - 1]!.end;
-  return missing;
+function lossOf(hourMs: number, clusters: SumsByCluster, only: string | undefined): LossHour[] {
+  return [...clusters]
+    .filter(([cluster]) => only === undefined || cluster === only)
+    .map(([cluster, sums]) => ({ cluster, hourMs, ...lossCounts(sums) }));
 }
 
-function hourOf(hours: Map<string, LossHour>, cluster: string, hourMs: number): LossHour {
-  const key = `${hourMs}|${cluster}`;
-  let hour = hours.get(key);
-  if (hour === undefined) {
-    hour = {
-      ...{ cluster, hourMs, taken: 0, lostByKernel: 0, droppedByAgent: 0, stored: 0 },
-      ...{ missingBatches: 0, duplicateBatches: 0 },
-    };
-    hours.set(key, hour);
-  }
-  return hour;
+function lossCounts(sums: LossSums): Omit<LossHour, 'cluster' | 'hourMs'> {
+  const { taken, lostByKernel, droppedByAgent, stored, duplicateBatches } = sums;
+  const missingBatches = Math.max(0, sums.missingBatches);
+  return { taken, lostByKernel, droppedByAgent, stored, missingBatches, duplicateBatches };
 }

@@ -1,7 +1,7 @@
 import type { BatchOrigin } from '../core/batch/batch-origin.ts';
 import { newBlockId } from '../core/block/block-id.ts';
-import { PUSH_NODE } from './audit-loss.ts';
 import type { Hub } from './hub.ts';
+import { PUSH_NODE } from './sum-batches.ts';
 
 /** Per hub in this process: the boot id and the last number of the batches that it makes from pushed profiles. */
 const sequences = new WeakMap<Hub, { bootId: string; sequence: number }>();

@@ -13,9 +13,9 @@ import { withoutSpans } from '../core/query/time-span.ts';
 import type { Tombstones } from '../core/retention/tombstone.ts';
 import type { BlockRow } from '../storage/block-catalog.ts';
 import { blockKey } from '../storage/names.ts';
-import { missingBatches } from './audit-loss.ts';
 import { objectSource } from './block-source.ts';
 import type { Hub } from './hub.ts';
+import { noteLoss } from './note-loss.ts';
 import { loadTombstones, SETTLE_MS } from './tombstone-store.ts';
 
 /** Series by matchers, and a time range [start, end) in ms. */
@@ -74,7 +74,7 @@ export async function planRead(hub: Hub, selection: SeriesSelection): Promise<Pl
   const allows = allowedBy(selection);
   const plan = planQuery(rows, { ...selection, wantsService, wantsCluster, allows, deletedFrom });
   completeness.resolutionSeconds = plan.resolutionSeconds;
-  if (selection.start < selection.end) await noteLoss(hub, selection, completeness);
+  if (selection.start < selection.end) await noteLoss(hub, selection, wantsCluster, completeness);
   return { selection, plan, completeness, tombstones };
 }
 
@@ -257,24 +257,6 @@ async function guarded<T>(
     hub.telemetry.log('error', `query leaves out block ${blockId}: ${(error as Error).message}`);
     return undefined;
   }
-}
-
-/** What the ledger knows to be lost in the clusters and time of the selection, and how far behind the newest data is. */
-async function noteLoss(hub: Hub, selection: SeriesSelection, completeness: Completeness): Promise<void> {
-  const { start, end, matchers } = selection;
-  const wantsCluster = clusterPredicate(hub, matchers);
-  const boots = await hub.registry.listBatchSequences({ from: start, until: end });
-  let newest = -1;
-  let missing = 0;
-  for (const boot of boots) {
-    if (wantsCluster !== undefined && !wantsCluster(boot.cluster)) continue;
-    for (const hour of boot.hours) completeness.samplesLost += hour.samplesLost + hour.samplesDropped;
-    missing += missingBatches(boot);
-    newest = Math.max(newest, boot.lastReceivedAt);
-  }
-  if (newest >= 0) completeness.lagMs = Math.max(0, hub.clock() - newest);
-  if (missing > 0) completeness.notes.push(`${missing} batches have not arrived: they are late or lost`);
-  if (missing > 0 || completeness.samplesLost > 0) completeness.complete = false;
 }
 
 /** `map` with at most `limit` calls under way; results in the order of the items. */

@@ -2,6 +2,7 @@ import { RetryableError } from '../core/errors.ts';
 import { compactBlocks, deleteMarkedBlocks } from '../pipeline/compact-blocks.ts';
 import type { Hub } from '../pipeline/hub.ts';
 import { processBatches } from '../pipeline/process-batches.ts';
+import { sumLoss } from '../pipeline/sum-loss.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -10,6 +11,7 @@ const PROCESS_EVERY_MS = 2000;
 const COMPACT_EVERY_MS = 30_000;
 const COMPACT_ALL_EVERY_MS = HOUR_MS;
 const DELETE_EVERY_MS = 120_000;
+const SUM_LOSS_EVERY_MS = 60_000;
 const BACKOFF_MIN_MS = 1000;
 const BACKOFF_MAX_MS = 30_000;
 /** Agents that were silent for so long are taken for gone. */
@@ -33,7 +35,7 @@ interface Job {
 /** Runs the hub's jobs in this process, one loop each, for as long as it lives. */
 export function startScheduler(hub: Hub): Scheduler {
   const stopped = new AbortController();
-  const loops = [storeBatches, mergeBlocks, mergeOldBlocks, deleteBlocks, keepHouse]
+  const loops = [storeBatches, mergeBlocks, mergeOldBlocks, deleteBlocks, sumLosses, keepHouse]
     .map((jobOf) => jobOf(hub))
     .map((job) => runForever(hub, job, stopped.signal));
   return {
@@ -75,6 +77,11 @@ function mergeOldBlocks(hub: Hub): Job {
 function deleteBlocks(hub: Hub): Job {
   const run = async () => (await deleteMarkedBlocks(hub)) > 0;
   return { name: 'delete-blocks', idleMs: DELETE_EVERY_MS, run };
+}
+
+function sumLosses(hub: Hub): Job {
+  const run = async () => (await sumLoss(hub)).due > 0;
+  return { name: 'sum-loss', idleMs: SUM_LOSS_EVERY_MS, run };
 }
 
 function keepHouse(hub: Hub): Job {

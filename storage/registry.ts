@@ -137,11 +137,13 @@ export interface BatchRecord {
 export interface SequenceRange {
   first: number;
   end: number;
+  /** Start of the first window of the batch `first`, ms since epoch. */
+  since: number;
 }
 
-/** Sums over the batches whose first window starts within [hour, hour + 3,600,000). */
+/** Sums over the batches whose first window starts within an hour, or a shorter step when one was asked for. */
 export interface HourCounts {
-  /** In ms since epoch, a multiple of 3,600,000. */
+  /** Start of the hour or step, in ms since epoch, a multiple of its length. */
   hour: number;
   batches: number;
   /** How often one of them came again with the same content: an answer was lost, or somebody replays. */
@@ -169,9 +171,11 @@ export interface SequenceSearch {
   cluster?: string;
   from: number;
   until: number;
+  /** What batches are summed by, a divisor of an hour in ms; absent = 3,600,000. */
+  stepMs?: number;
 }
 
-/** What the loss audit reads. */
+/** What the sums of loss are made of. */
 export interface BatchLedger {
   /**
    * 'recorded' the first time. Again: 'duplicate' when all but `receivedAt` is equal, 'conflict' when not, which only a

@@ -64,11 +64,11 @@ export function dynamodbBatchLedger(table: DynamoTable, clock: () => number): Ba
       await enter(hourOf(record.firstWindow));
       return recordOnce(table, record, clock());
     },
-    async listBatchSequences({ cluster, from, until }) {
+    async listBatchSequences({ cluster, from, until, stepMs = HOUR_MS }) {
       const hours = await hoursBetween(table, { from, until });
       const items = await inParallel(hours, (hour) => itemsOf(hour, cluster));
       const inRange = ({ firstWindow }: BatchRecord) => from <= firstWindow && firstWindow < until;
-      return summarize(items.flat(2).flatMap(recordsOf).filter(inRange));
+      return summarize(items.flat(2).flatMap(recordsOf).filter(inRange), stepMs);
     },
     async forgetBatches(before) {
       const hours = await existingHours(table, 0, Number.MAX_SAFE_INTEGER);

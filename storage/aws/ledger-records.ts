@@ -94,14 +94,14 @@ export function recordsOf(item: Item): KeptRecord[] {
 }
 
 /** Groups records as the port says. Of two with one sequence, which only a lying agent sends, the first to arrive counts. */
-export function summarize(records: KeptRecord[]): BootSequences[] {
+export function summarize(records: KeptRecord[], stepMs: number): BootSequences[] {
   const boots: BootSequences[] = [];
   let last: BatchRecord | undefined;
   for (const record of records.sort(byBootAndSequence)) {
     const sameBoot = last !== undefined && compareBoots(last, record) === 0;
     if (sameBoot && last?.sequence === record.sequence) continue;
     if (!sameBoot) boots.push(emptyBoot(record));
-    addTo(boots.at(-1) as BootSequences, record);
+    addTo(boots.at(-1) as BootSequences, record, stepMs);
     last = record;
   }
   for (const { hours } of boots) hours.sort((a, b) => a.hour - b.hour);
@@ -124,11 +124,14 @@ function emptyBoot({ cluster, node, bootId }: BatchRecord): BootSequences {
   return { cluster, node, bootId, sequences: [], hours: [], lastReceivedAt: 0 };
 }
 
-function addTo(boot: BootSequences, record: KeptRecord): void {
+function addTo(boot: BootSequences, record: KeptRecord, stepMs: number): void {
   const last = boot.sequences.at(-1);
   if (last?.end === record.sequence) last.end++;
-  else boot.sequences.push({ first: record.sequence, end: record.sequence + 1 });
-  const counts = hourOf(boot, record.firstWindow);
+  else {
+    const { sequence, firstWindow } = record;
+    boot.sequences.push({ first: sequence, end: sequence + 1, since: firstWindow });
+  }
+  const counts = hourOf(boot, record.firstWindow, stepMs);
   counts.batches++;
   counts.duplicates += record.duplicates;
   counts.samplesTaken += record.samplesTaken;
@@ -138,8 +141,8 @@ function addTo(boot: BootSequences, record: KeptRecord): void {
   boot.lastReceivedAt = Math.max(boot.lastReceivedAt, record.receivedAt);
 }
 
-function hourOf(boot: BootSequences, time: number): HourCounts {
-  const hour = time - (time % HOUR_MS);
+function hourOf(boot: BootSequences, time: number, stepMs: number): HourCounts {
+  const hour = time - (time % stepMs);
   let counts = boot.hours.findLast((seen) => seen.hour === hour);
   if (!counts) {
     counts = {

@@ -50,16 +50,9 @@ export function sqliteBatchLedger(database: SqliteDatabase): BatchLedger {
         return 'duplicate';
       });
     },
-    async listBatchSequences({
-      cluster = null,
-      from,
-      until,
-    }: {
-      cluster?: string | null;
-      from: number;
-      until: number;
-    }) {
-      return database.read(() => summarize(list.iterate({ cluster, from, until })));
+    async listBatchSequences({ cluster, from, until, stepMs = HOUR_MS }) {
+      const search = { cluster: cluster ?? null, from, until };
+      return database.read(() => summarize(list.iterate(search), stepMs));
     },
     async forgetBatches(before) {
       return database.write(() => Number(forget.run({ before }).changes));
@@ -78,7 +71,7 @@ function checkRecord(record: BatchRecord): void {
   );
 }
 
-function summarize(rows: Iterable<Fields>): BootSequences[] {
+function summarize(rows: Iterable<Fields>, stepMs: number): BootSequences[] {
   const boots: BootSequences[] = [];
   let boot: BootSequences | undefined;
   for (const row of rows) {
@@ -86,7 +79,7 @@ function summarize(rows: Iterable<Fields>): BootSequences[] {
       boot = emptyBoot(row);
       boots.push(boot);
     }
-    addTo(boot as BootSequences, row);
+    addTo(boot as BootSequences, row, stepMs);
   }
   for (const { hours } of boots) hours.sort((a, b) => a.hour - b.hour);
   return boots;
@@ -103,12 +96,12 @@ function emptyBoot(row: Fields): BootSequences {
   };
 }
 
-function addTo(boot: BootSequences, row: Fields): void {
+function addTo(boot: BootSequences, row: Fields, stepMs: number): void {
   const sequence = Number(row.sequence);
   const last = boot.sequences.at(-1);
   if (last?.end === sequence) last.end++;
-  else boot.sequences.push({ first: sequence, end: sequence + 1 });
-  const counts = hourOf(boot, Number(row.first_window));
+  else boot.sequences.push({ first: sequence, end: sequence + 1, since: Number(row.first_window) });
+  const counts = hourOf(boot, Number(row.first_window), stepMs);
   counts.batches++;
   counts.duplicates += Number(row.duplicates);
   counts.samplesTaken += Number(row.samples_taken);
@@ -118,8 +111,8 @@ function addTo(boot: BootSequences, row: Fields): void {
   boot.lastReceivedAt = Math.max(boot.lastReceivedAt, Number(row.received_at));
 }
 
-function hourOf(boot: BootSequences, time: number): HourCounts {
-  const hour = time - (time % HOUR_MS);
+function hourOf(boot: BootSequences, time: number, stepMs: number): HourCounts {
+  const hour = time - (time % stepMs);
   // Sequences follow time, so the hour is nearly always the last.
   let counts = boot.hours.findLast((seen) => seen.hour === hour);
   if (!counts) {

@@ -212,9 +212,9 @@ export function registryContract(name: string, make: MakeAdapter<Registry>): voi
       node: 'n1',
       bootId: 'boot1',
       sequences: [
-        { first: 0, end: 3 },
-        { first: 5, end: 6 },
-        { first: 8, end: 10 },
+        { first: 0, end: 3, since: 10 * HOUR },
+        { first: 5, end: 6, since: 11.25 * HOUR },
+        { first: 8, end: 10, since: 12 * HOUR },
       ],
       hours: [counts(10, 3), counts(11, 1), counts(12, 2)],
       lastReceivedAt: 1e9 + 9,
@@ -230,8 +230,11 @@ export function registryContract(name: string, make: MakeAdapter<Registry>): voi
       ['dev', 'prod', 'prod'],
     );
     const [eleven] = await port.listBatchSequences({ cluster: 'prod', from: 11 * HOUR, until: 12 * HOUR });
-    assert.deepEqual(eleven.sequences, [{ first: 5, end: 6 }]);
+    assert.deepEqual(eleven.sequences, [{ first: 5, end: 6, since: 11.25 * HOUR }]);
     assert.deepEqual(eleven.hours, [counts(11, 1)]);
+    const steps = { cluster: 'prod', from: 10.5 * HOUR, until: 13 * HOUR, stepMs: HOUR / 2 };
+    const [finer] = await port.listBatchSequences(steps);
+    assert.deepEqual(finer.hours, [counts(10.5, 1), counts(11, 1), counts(12, 2)]);
     assert.deepEqual(await port.listBatchSequences({ cluster: 'nope', from: 0, until: 1e12 }), []);
   });
 
@@ -240,7 +243,7 @@ export function registryContract(name: string, make: MakeAdapter<Registry>): voi
     await port.recordBatch(aRecord({ sequence: 1, receivedAt: 200 }));
     assert.equal(await port.forgetBatches(200), 1);
     const [boot] = await port.listBatchSequences({ from: 0, until: 1e12 });
-    assert.deepEqual(boot.sequences, [{ first: 1, end: 2 }]);
+    assert.deepEqual(boot.sequences, [{ first: 1, end: 2, since: 10 * HOUR }]);
   });
 
   it('keeps settings and counts', async ({ port, another }) => {

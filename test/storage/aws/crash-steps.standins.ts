@@ -92,7 +92,7 @@ const CASES: Record<string, CrashCase> = {
     },
     async done({ registry }, id) {
       const [boot] = await registry.listBatchSequences({ cluster: id, from: 0, until: 1e12 });
-      assert.deepEqual(boot.sequences, [{ first: 0, end: 1 }]);
+      assert.deepEqual(boot.sequences, [{ first: 0, end: 1, since: 5 }]);
       assert.equal(boot.hours[0].samplesTaken, 10);
     },
   },

@@ -96,6 +96,6 @@ async function check(
   const received = await queue.receive({ max: 1000, visibilityMs: 1 });
   assert.equal(new Set(received.map(({ message }) => message.batchId)).size, numbers.length, seed);
   const [boot] = await registry.listBatchSequences({ from: 0, until: 1 });
-  assert.deepEqual(boot.sequences, [{ first: 0, end: numbers.length }], seed);
+  assert.deepEqual(boot.sequences, [{ first: 0, end: numbers.length, since: 0 }], seed);
   assert.equal(boot.hours[0].samplesTaken, 10 * numbers.length, seed);
 }

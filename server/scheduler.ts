@@ -1,8 +1,10 @@
 import { RetryableError } from '../core/errors.ts';
-import { compactBlocks, deleteMarkedBlocks } from '../pipeline/compact-blocks.ts';
+import { deleteMarkedBlocks, runCompactionJob } from '../pipeline/compact-blocks.ts';
 import type { Hub } from '../pipeline/hub.ts';
+import { planJobs } from '../pipeline/plan-jobs.ts';
 import { processBatches } from '../pipeline/process-batches.ts';
 import { sumLoss } from '../pipeline/sum-loss.ts';
+import type { JobRunner } from './compaction-thread.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -32,11 +34,14 @@ interface Job {
   run(): Promise<boolean>;
 }
 
-/** Runs the hub's jobs in this process, one loop each, for as long as it lives. */
-export function startScheduler(hub: Hub): Scheduler {
+/**
+ * Runs the hub's jobs in this process, one loop each, for as long as it lives.
+ * @param runJob runs what merges blocks; default in this thread
+ */
+export function startScheduler(hub: Hub, runJob: JobRunner = (job) => runCompactionJob(hub, job)): Scheduler {
   const stopped = new AbortController();
   const loops = [storeBatches, mergeBlocks, mergeOldBlocks, deleteBlocks, sumLosses, keepHouse]
-    .map((jobOf) => jobOf(hub))
+    .map((jobOf) => jobOf(hub, runJob))
     .map((job) => runForever(hub, job, stopped.signal));
   return {
     async stop(graceMs) {
@@ -63,15 +68,21 @@ function storeBatches(hub: Hub): Job {
   };
 }
 
-function mergeBlocks(hub: Hub): Job {
-  const run = async () => (await compactBlocks(hub)).jobs > 0;
+function mergeBlocks(hub: Hub, runJob: JobRunner): Job {
+  const run = () => mergeRound(hub, 'recent', runJob);
   return { name: 'compact-blocks', idleMs: COMPACT_EVERY_MS, run };
 }
 
 /** What came too late for the rounds above, and ranges of many days. */
-function mergeOldBlocks(hub: Hub): Job {
-  const run = async () => (await compactBlocks(hub, 'all')).jobs > 0;
+function mergeOldBlocks(hub: Hub, runJob: JobRunner): Job {
+  const run = () => mergeRound(hub, 'all', runJob);
   return { name: 'compact-old-blocks', idleMs: COMPACT_ALL_EVERY_MS, run };
+}
+
+async function mergeRound(hub: Hub, scope: 'recent' | 'all', runJob: JobRunner): Promise<boolean> {
+  let merged = 0;
+  for (const job of (await planJobs(hub, scope)).jobs) merged += (await runJob(job)).jobs;
+  return merged > 0;
 }
 
 function deleteBlocks(hub: Hub): Job {

@@ -1,5 +1,6 @@
 import type { Hub, HubSettings } from '../pipeline/hub.ts';
 import { openEmbeddedStorage } from '../storage/embedded/open-embedded-storage.ts';
+import { startCompactionThread } from './compaction-thread.ts';
 import { createHandler } from './handle-request.ts';
 import { type HttpServer, listen } from './http-server.ts';
 import { ensureLocalCluster, localAgentCredential, localNode } from './local-cluster.ts';
@@ -57,7 +58,8 @@ const DRAIN_GRACE_MS = 10_000;
 const CONNECTION_GRACE_MS = 3000;
 
 /**
- * Runs the hub on one machine: the API over HTTP, its jobs in this process, its storage in a folder.
+ * Runs the hub on one machine: the API over HTTP, its jobs in this process (merges in a thread of their own), its storage
+ * in a folder.
  * @throws StartupError, which says in one line what to do
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -88,7 +90,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw error;
   }
   const url = `http://${urlHost(host)}:${http.port}`;
-  const scheduler = startScheduler(hub);
+  const compaction = startCompactionThread(hub, dataFolder);
+  const scheduler = startScheduler(hub, compaction.run);
   const engineRuns = Promise.withResolvers<void>();
   const onLine = options.onAgentLine ?? ((line: string) => telemetry.log('info', `agent: ${line}`));
   const agent = options.agent
@@ -108,7 +111,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   async function close(): Promise<void> {
     await agent?.stop(AGENT_GRACE_MS);
     await http.close(CONNECTION_GRACE_MS);
-    await scheduler.stop(DRAIN_GRACE_MS);
+    await Promise.all([scheduler.stop(DRAIN_GRACE_MS), compaction.stop(DRAIN_GRACE_MS)]);
     await storage.close();
   }
 }

@@ -19,6 +19,8 @@ export interface FileObjectStoreOptions {
   /** Now, in ms since epoch. */
   clock: () => number;
   files?: WritingFiles;
+  /** Leave temporary files alone: another thread of this process may be writing them. Default false. */
+  isJoining?: boolean;
 }
 
 /** Reads up to this many bytes are made at once: through the thread pool they would take ten times as long. */
@@ -34,7 +36,7 @@ export async function openFileObjectStore(options: FileObjectStoreOptions): Prom
   const root = join(folder, 'objects');
   const incoming = join(folder, 'incoming');
   await answered('open', folder, async () => {
-    await nodeFiles.rm(incoming, { recursive: true, force: true });
+    if (options.isJoining !== true) await nodeFiles.rm(incoming, { recursive: true, force: true });
     await nodeFiles.mkdir(incoming, { recursive: true });
     await nodeFiles.mkdir(root, { recursive: true });
     await syncFolder(files, folder);

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { RetryableError } from '../../core/errors.ts';
 
+const HOLDER_FILE = 'lock.json';
+
 /**
  * Takes a data folder for this process alone and answers how to give it back.
  *
@@ -12,7 +14,7 @@ import { RetryableError } from '../../core/errors.ts';
  * @throws RetryableError when a live process, this one included, holds the folder.
  */
 export function lockFolder(folder: string): () => void {
-  const holderFile = join(folder, 'lock.json');
+  const holderFile = join(folder, HOLDER_FILE);
   const lock = new DatabaseSync(join(folder, 'lock'), { timeout: 0 });
   try {
     lock.exec('BEGIN EXCLUSIVE');
@@ -30,6 +32,16 @@ export function lockFolder(folder: string): () => void {
     rmSync(holderFile, { force: true });
     lock.close();
   };
+}
+
+/** Whether this process has the folder, in whatever thread. */
+export function holdsFolder(folder: string): boolean {
+  try {
+    const { pid, host } = JSON.parse(readFileSync(join(folder, HOLDER_FILE), 'utf8'));
+    return pid === process.pid && host === hostname();
+  } catch {
+    return false;
+  }
 }
 
 function holder(holderFile: string): string {

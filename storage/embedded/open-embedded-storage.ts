@@ -7,7 +7,7 @@ import type { LeaseStore } from '../lease.ts';
 import type { ObjectStore } from '../object-store.ts';
 import type { Registry } from '../registry.ts';
 import { openFileObjectStore } from './file-object-store.ts';
-import { lockFolder } from './folder-lock.ts';
+import { holdsFolder, lockFolder } from './folder-lock.ts';
 import { sqliteBatchQueue } from './sqlite-batch-queue.ts';
 import { sqliteBlockCatalog } from './sqlite-block-catalog.ts';
 import { openSqliteDatabase } from './sqlite-database.ts';
@@ -46,27 +46,46 @@ export interface EmbeddedOptions {
  * the database is damaged or was written by a newer version.
  */
 export async function openEmbeddedStorage(options: EmbeddedOptions): Promise<EmbeddedStorage> {
-  const { folder, clock } = options;
-  makeFolder(folder);
-  const unlock = lockFolder(folder);
+  makeFolder(options.folder);
+  const unlock = lockFolder(options.folder);
   try {
-    const objects = await openFileObjectStore({ folder, clock });
-    const database = openSqliteDatabase(join(folder, 'cinderblock.sqlite'));
-    return {
-      objects,
-      catalog: sqliteBlockCatalog(database, clock),
-      queue: sqliteBatchQueue(database, clock, options.maxReceives),
-      registry: sqliteRegistry(database),
-      leases: sqliteLeaseStore(database, clock),
-      async close() {
-        await database.close();
-        unlock();
-      },
-    };
+    return await openPorts(options, false, unlock);
   } catch (error) {
     unlock();
     throw error;
   }
+}
+
+/**
+ * Opens a folder that another thread of this process has open already: the lock keeps processes apart, and SQLite and
+ * the names of files keep threads apart. Close it before that thread gives the folder back.
+ *
+ * @throws RetryableError when this process does not have the folder
+ */
+export async function joinEmbeddedStorage(options: EmbeddedOptions): Promise<EmbeddedStorage> {
+  if (!holdsFolder(options.folder))
+    throw new RetryableError(`this process does not have the data folder ${options.folder} open`);
+  return openPorts(options, true, () => undefined);
+}
+
+async function openPorts(
+  { folder, clock, maxReceives }: EmbeddedOptions,
+  isJoining: boolean,
+  giveBack: () => void,
+): Promise<EmbeddedStorage> {
+  const objects = await openFileObjectStore({ folder, clock, isJoining });
+  const database = openSqliteDatabase(join(folder, 'cinderblock.sqlite'));
+  return {
+    objects,
+    catalog: sqliteBlockCatalog(database, clock),
+    queue: sqliteBatchQueue(database, clock, maxReceives),
+    registry: sqliteRegistry(database),
+    leases: sqliteLeaseStore(database, clock),
+    async close() {
+      await database.close();
+      giveBack();
+    },
+  };
 }
 
 function makeFolder(folder: string): void {

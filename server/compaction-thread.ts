@@ -1,0 +1,128 @@
+import { Worker } from 'node:worker_threads';
+import type { CompactionJob } from '../core/compaction/plan-compaction.ts';
+import type { RewriteJob } from '../core/compaction/plan-rewrites.ts';
+import { RetryableError } from '../core/errors.ts';
+import { quarantineGroup } from '../pipeline/compaction-quarantine.ts';
+import type { Hub } from '../pipeline/hub.ts';
+import type { CompactionWorkerData, JobOutcome, JobRequest, WorkerMessage } from './compaction-worker.ts';
+
+/** Runs one job that changes blocks. Answers how many went through, 0 or 1. @throws RetryableError: run it again */
+export type JobRunner = (job: CompactionJob | RewriteJob) => Promise<{ readonly jobs: number }>;
+
+/** A thread beside the one that serves: merging keeps a core busy for minutes, and requests must not wait for it. */
+export interface CompactionThread {
+  /** One job at a time, whoever asks. Answers 0 jobs once stopped. */
+  readonly run: JobRunner;
+  /** Ends the job under way, which publishes nothing then, and the thread; kills it after `graceMs`. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** How a job ended, or that its thread did. */
+type Ending = JobOutcome | { readonly kind: 'crashed'; readonly reason: string };
+
+/** A thread without work is ended after so long, and with it goes the memory of the last job. */
+const IDLE_MS = 60_000;
+
+const NO_JOB = { jobs: 0 };
+
+/**
+ * The thread starts with the first job. When it dies, the group of blocks that it worked on goes to quarantine, and the
+ * next job gets a new thread: what it had not swapped in yet is not there for anybody.
+ */
+export function startCompactionThread(hub: Hub, dataFolder: string): CompactionThread {
+  const stopping = new Int32Array(new SharedArrayBuffer(4));
+  let worker: CompactionWorker | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+  let idle: NodeJS.Timeout | undefined;
+
+  async function run(job: CompactionJob | RewriteJob): Promise<{ jobs: number }> {
+    if (isStopping()) return NO_JOB;
+    clearTimeout(idle);
+    if (worker === undefined || worker.hasEnded())
+      worker = startWorker(hub, { dataFolder, settings: hub.settings, stopping });
+    const ending = await worker.run({ job, now: hub.clock() });
+    if (isStopping()) return ending.kind === 'ended' ? { jobs: ending.jobs } : NO_JOB;
+    if (ending.kind === 'crashed') {
+      await setAside(hub, job, ending.reason);
+      return NO_JOB;
+    }
+    idle = setTimeout(endIdle, IDLE_MS).unref();
+    if (ending.kind === 'ended') return { jobs: ending.jobs };
+    throw asError(ending);
+  }
+  function isStopping(): boolean {
+    return Atomics.load(stopping, 0) !== 0;
+  }
+  /** In turn with jobs, so that none is given to a thread that ends. */
+  function endIdle(): void {
+    last = last.then(() => worker?.end());
+  }
+  return {
+    run(job) {
+      const result = last.then(() => run(job));
+      last = result.catch(() => undefined);
+      return result;
+    },
+    async stop(graceMs) {
+      Atomics.store(stopping, 0, 1);
+      clearTimeout(idle);
+      let timer: NodeJS.Timeout | undefined;
+      const grace = new Promise((resolve) => (timer = setTimeout(resolve, graceMs)));
+      await Promise.race([last, grace]);
+      clearTimeout(timer);
+      await worker?.end();
+    },
+  };
+}
+
+interface CompactionWorker {
+  hasEnded(): boolean;
+  run(request: JobRequest): Promise<Ending>;
+  /** At once; a job under way ends as crashed. */
+  end(): Promise<void>;
+}
+
+function startWorker(hub: Hub, data: CompactionWorkerData): CompactionWorker {
+  const worker = new Worker(new URL('./compaction-worker.ts', import.meta.url), { workerData: data });
+  let answer: (ending: Ending) => void = () => undefined;
+  let crash: Ending | undefined;
+  const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  const onCrash = (reason: string) => {
+    crash ??= { kind: 'crashed', reason };
+    answer(crash);
+  };
+  worker.on('message', (message: WorkerMessage) => {
+    if (message.kind === 'outcome') answer(message.outcome);
+    else (hub.telemetry[message.call] as (...args: readonly unknown[]) => void)(...message.args);
+  });
+  worker.on('error', (error) => onCrash(`its thread failed: ${error.message}`));
+  worker.on('exit', (code) => onCrash(`its thread ended with code ${code}`));
+  return {
+    hasEnded: () => crash !== undefined,
+    run(request) {
+      return new Promise((resolve) => {
+        answer = resolve;
+        worker.postMessage(request);
+      });
+    },
+    async end() {
+      await worker.terminate();
+      await ended;
+    },
+  };
+}
+
+/** Its lease lapses before the group is tried again. */
+async function setAside(hub: Hub, job: CompactionJob | RewriteJob, reason: string): Promise<void> {
+  const { failures, until } = await quarantineGroup(hub, job, reason);
+  hub.telemetry.count('compaction_failed_jobs_total', 1, { step: job.step });
+  const fields = { group: job.group, blockIds: job.blockIds, failures, until };
+  hub.telemetry.log('error', `compaction of ${job.group} is left: ${reason}`, fields);
+}
+
+function asError({ isRetryable, message, stack }: JobOutcome & { kind: 'failed' }): Error {
+  if (isRetryable) return new RetryableError(message);
+  const error = new Error(message);
+  error.stack = stack;
+  return error;
+}

@@ -46,9 +46,11 @@ export function faultTests(open: () => Lane): void {
   });
 
   for (const [what, wrong] of Object.entries(WRONG_SETTINGS)) {
-    test(`a processor that ${what}: batches become dead letters, and a redrive stores them`, async () => {
+    test(`a processor that ${what}: batches become dead letters, and a redrive stores them`, async (t) => {
       const lane = open();
       const mend = await misinform(await lane.functionNamed('Ingest', 'Processor'), wrong);
+      // Also when this fails: the tests after it are not to blame.
+      t.after(mend);
       const batches = Array.from({ length: 3 }, () => lane.batches.b.next());
       for (const { bytes } of batches) await lane.send('b', bytes);
       await until(

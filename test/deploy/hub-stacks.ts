@@ -1,13 +1,11 @@
 // The stacks of a hub: its configuration, their deployment, and what they answer.
+import { readdirSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { adaptTemplates } from './adapt-templates.ts';
 import { CLIENT_ID } from './issuer.ts';
 import { runCdk } from './run-cdk.ts';
 import { HUB_ACCOUNT, REGION, type StandInCloud } from './stand-in-cloud.ts';
-
-const PARTS = ['Data', 'Ingest', 'Query', 'ClusterAccess', 'Ops'];
-export const STACKS = PARTS.map((part) => `Cinderblock-Lane-${part}`);
 
 /** Writes the configuration of a hub: what it is told; the rest is as a hub has it by default. */
 export async function writeConfig(cloud: StandInCloud, settings: { stage: string }): Promise<string> {
@@ -43,6 +41,8 @@ export async function bootstrap(cloud: StandInCloud): Promise<number> {
 export interface Deployment {
   synthSeconds: number;
   deploySeconds: number;
+  /** Names of all stacks. */
+  stacks: string[];
   /** Places that were adapted to the stand-in, by gap. */
   adapted: Map<string, number>;
   output(part: string, name: string): string;
@@ -66,6 +66,7 @@ export async function deployHub(cloud: StandInCloud, configFile: string): Promis
   return {
     synthSeconds: synth.seconds,
     deploySeconds: deploy.seconds,
+    stacks: readdirSync(assembly).flatMap((name) => /^(.+)\.template\.json$/.exec(name)?.[1] ?? []),
     adapted,
     output(part, name) {
       const [, outputsOfPart] = Object.entries(outputs).find(([stack]) => stack.endsWith(`-${part}`)) ?? [];

@@ -2,7 +2,7 @@
 // their own, batches signed by their roles, through the deployed functions into a flame graph. Then faults, refusals,
 // and what every role may and may not do. IAM, signatures and TLS are enforced all the while.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { accessTests } from './access-tests.ts';
 import { faultTests } from './fault-tests.ts';
 import { KNOWN_GAPS } from './known-gaps.ts';
@@ -17,10 +17,22 @@ const BATCHES = 20;
 /** More than fits into a message. */
 const LARGE_BYTES = 400 * 1024;
 
+/** Of a line of a function that is shown when a test fails. */
+const TROUBLE_LENGTH_MAX = 1000;
+
 function laneTests(cloud: StandInCloud): void {
   let lane: Lane;
   before(async () => {
     lane = await Lane.open(cloud);
+  });
+  let startedAt = 0;
+  beforeEach(() => {
+    startedAt = Date.now();
+  });
+  afterEach(async (t) => {
+    // Types of Node.js do not know it yet.
+    if ((t as unknown as { passed: boolean }).passed || !lane.fresh) return;
+    for (const line of await lane.troubles(startedAt)) t.diagnostic(line.slice(0, TROUBLE_LENGTH_MAX));
   });
   after(async () => {
     lane?.close();

@@ -10,12 +10,12 @@ import {
   type Deployment,
   deployHub,
   laneSettings,
-  STACKS,
   writeConfig,
 } from './hub-stacks.ts';
 import { type Issuer, startIssuer } from './issuer.ts';
 import { BatchMaker } from './lane-batches.ts';
 import { flameGraphTotal, SERVICE, sendBatch } from './lane-hub.ts';
+import { linesOf } from './signed-call.ts';
 import {
   agentCredentials,
   deploySpoke,
@@ -98,7 +98,7 @@ export class Lane {
   /** Physical ids of everything that the hub consists of, by stack and logical id. */
   async resources(): Promise<Map<string, string>> {
     const found = new Map<string, string>();
-    for (const stack of STACKS) {
+    for (const stack of this.fresh.stacks) {
       for (const [id, physical] of await resourcesOf(stack, rootOf(this.cloud, HUB_ACCOUNT)))
         found.set(`${stack}/${id}`, physical);
     }
@@ -156,6 +156,16 @@ export class Lane {
 
   totalOf(selector: string): Promise<number> {
     return flameGraphTotal(this.queryUrl, this.queryToken, selector);
+  }
+
+  /** What the functions said since a moment, ms since epoch, that is a warning or worse. */
+  async troubles(since: number): Promise<string[]> {
+    const groups = [...(await this.resources()).values()].filter((id) =>
+      /^\/aws\/.*[a-z]Logs[0-9A-F]{8}$/.test(id),
+    );
+    const root = rootOf(this.cloud, HUB_ACCOUNT);
+    const lines = await Promise.all(groups.map((group) => linesOf(group, since, root)));
+    return lines.flat().filter((line) => /"level":"(WARN|ERROR)"|Error/.test(line));
   }
 
   /** @param logicalId must fit one resource of the stack */

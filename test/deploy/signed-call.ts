@@ -13,18 +13,34 @@ export interface Caller {
 }
 
 /** Calls a service that takes forms and answers XML. @throws Error with what it said */
-export async function queryCall(
+export function queryCall(
   service: keyof typeof VERSIONS,
   fields: Record<string, string>,
-  { endpoint, region, ...credentials }: Caller,
+  caller: Caller,
 ): Promise<string> {
   const body = new URLSearchParams({ Version: VERSIONS[service], ...fields }).toString();
-  const { hostname, host, port, protocol } = new URL(endpoint);
+  return post(service, { 'content-type': 'application/x-www-form-urlencoded' }, body, caller);
+}
+
+/** Lines of a log group since a moment, ms since epoch. */
+export async function linesOf(logGroupName: string, startTime: number, caller: Caller): Promise<string[]> {
   const headers = {
-    host,
-    'content-type': 'application/x-www-form-urlencoded',
-    'x-amz-content-sha256': createHash('sha256').update(body).digest('hex'),
+    'content-type': 'application/x-amz-json-1.1',
+    'x-amz-target': 'Logs_20140328.FilterLogEvents',
   };
+  const answer = await post('logs', headers, JSON.stringify({ logGroupName, startTime }), caller);
+  return JSON.parse(answer).events.map(({ message }: { message: string }) => message);
+}
+
+async function post(
+  service: string,
+  ownHeaders: Record<string, string>,
+  body: string,
+  { endpoint, region, ...credentials }: Caller,
+): Promise<string> {
+  const { hostname, host, port, protocol } = new URL(endpoint);
+  const hash = createHash('sha256').update(body).digest('hex');
+  const headers = { ...ownHeaders, host, 'x-amz-content-sha256': hash };
   const request = {
     method: 'POST',
     protocol,
@@ -39,7 +55,7 @@ export async function queryCall(
   const signed = await signer.sign(request);
   const response = await fetch(`${endpoint}/`, { method: 'POST', headers: signed.headers, body });
   const text = await response.text();
-  if (!response.ok) throw new Error(`${service} ${fields.Action} answered ${response.status}: ${text}`);
+  if (!response.ok) throw new Error(`${service} answered ${response.status}: ${text}`);
   return text;
 }
 

@@ -39,6 +39,7 @@ export interface PlannerEvent {
 /** What is done beside compaction, and how often. */
 export const HOUSEKEEPING = {
   'delete-blocks': 'rate(5 minutes)',
+  'sum-loss': 'rate(5 minutes)',
   'forget-agents': 'rate(1 day)',
 } as const;
 

@@ -3,6 +3,7 @@ import { RetryableError } from '../core/errors.ts';
 import { deleteMarkedBlocks } from '../pipeline/compact-blocks.ts';
 import { forgetAgents } from '../pipeline/forget-agents.ts';
 import type { Hub } from '../pipeline/hub.ts';
+import { sumAllLoss } from '../pipeline/sum-loss.ts';
 import type { HousekeepingEvent, HousekeepingTask } from './environment.ts';
 import { type InvocationContext, once, withTelemetry } from './invocation.ts';
 import { type FunctionHub, openHub } from './open-hub.ts';
@@ -13,6 +14,7 @@ const TASKS: Record<HousekeepingTask, (hub: Hub) => Promise<unknown>> = {
   'delete-blocks': async (hub) => {
     while ((await deleteMarkedBlocks(hub)) > 0);
   },
+  'sum-loss': sumAllLoss,
   'forget-agents': forgetAgents,
 };
 

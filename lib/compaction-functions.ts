@@ -119,6 +119,9 @@ export class HousekeeperFunction extends HubFunction {
     const { blocks, table } = props.storage;
     blocks.allow(this.role, BLOCKS, 's3:DeleteObject');
     table.allow(this.role, TABLE_READS, ['block#*', 'marks#*', 'agents#*', 'agent-clusters']);
+    // The ledger, and what it sums to.
+    table.allow(this.role, TABLE_READS, ['ledger#*', 'ledger-hours', 'setting#loss/*']);
+    table.allow(this.role, ['dynamodb:PutItem', 'dynamodb:UpdateItem'], ['setting#loss/*', 'lease#sum-loss']);
     table.allow(this.role, ['dynamodb:DeleteItem'], ['block#*', 'agents#*']);
     table.allow(this.role, ['dynamodb:BatchWriteItem'], ['block#*', 'spans#*', 'marks#*']);
   }

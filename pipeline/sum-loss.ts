@@ -55,6 +55,11 @@ export async function sumLoss(hub: Hub): Promise<SumLossReport> {
   }
 }
 
+/** Runs until nothing is due, for a host that calls it every few minutes. */
+export async function sumAllLoss(hub: Hub): Promise<void> {
+  while ((await sumLoss(hub)).due > 0);
+}
+
 async function sumUnderLease(hub: Hub, lease: GroupLease): Promise<SumLossReport> {
   const now = hub.clock();
   const since = periodStart('hour', now - LEDGER_MS);

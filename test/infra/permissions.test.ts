@@ -211,6 +211,7 @@ const ROLES: RoleCase[] = [
         await catalog.find({ tenant: ROW.tenant, from: HOUR, until: 2 * HOUR });
         await catalog.find({ tenant: ROW.tenant, from: 0, until: 10_000 * HOUR });
       },
+      'registry.setting': ({ registry }) => settingsOf(registry, 'tombstones/default', 'loss/state'),
       'registry.listClusters': ({ registry }) => registry.listClusters(),
       'registry.listAgents': ({ registry }) => registry.listAgents(),
       'registry.listBatchSequences': ({ registry }) =>
@@ -244,6 +245,24 @@ const ROLES: RoleCase[] = [
       'registry.addApiToken': ({ registry }) => registry.addApiToken(TOKEN),
       'registry.listApiTokens': ({ registry }) => registry.listApiTokens(),
       'registry.revokeApiToken': ({ registry }) => registry.revokeApiToken('h', 1),
+      'registry.listClusters': ({ registry }) => registry.listClusters(),
+      'registry.setting': ({ registry }) =>
+        settingsOf(registry, 'tombstones/default', 'retention/default', 'loss/state', 'scrub/default', ASIDE),
+      'registry.putSetting': async ({ registry }) => {
+        for (const key of ['tombstones/default', 'retention/default', 'scrub/default', ASIDE])
+          await registry.putSetting(key, '[]');
+      },
+      'leases.acquire': ({ leases }) => leases.acquire('tombstones/default', 'me', 1000),
+      'leases.renew': ({ leases }) => leases.renew('retention/default', 'me', 1, 1000),
+      'leases.release': ({ leases }) => leases.release('retention/default', 'me', 1),
+      'catalog.find': ({ catalog }) => catalog.find({ tenant: ROW.tenant, from: HOUR, until: 2 * HOUR }),
+      'catalog.get': ({ catalog }) => catalog.get('01J'),
+      'catalog.list': ({ catalog }) => catalog.list({ tenant: ROW.tenant, limit: 10 }),
+      'catalog.listDeletionMarks': ({ catalog }) => catalog.listDeletionMarks(HOUR),
+      'objects.list blocks': ({ objects }) => objects.list('blocks/default/', { limit: 10 }),
+      'objects.list inbox': ({ objects }) => objects.list('inbox/default/', { limit: 10 }),
+      'objects.getTail blocks': ({ objects }) => objects.getTail(BLOCK, 1),
+      'objects.getRange blocks': ({ objects }) => objects.getRange(BLOCK, 0, 1),
       'objects.list quarantine': ({ objects }) => objects.list('quarantine/default/', { limit: 10 }),
       'objects.get quarantine': ({ objects }) => objects.get(QUARANTINED),
       'objects.delete quarantine': ({ objects }) => objects.delete(QUARANTINED),
@@ -258,10 +277,11 @@ const ROLES: RoleCase[] = [
       'queue.discard': ({ queue }) => queue.discard(['m']),
     },
     mayNot: [
-      item('GetItem', blockItemKey('01J')),
       item('PutItem', blockItemKey('01J')),
+      item('UpdateItem', blockItemKey('01J')),
+      item('UpdateItem', leaseKey(LEASE)),
       item('DeleteItem', clusterKey('prod-eu-1')),
-      object('GetObject', BLOCK),
+      object('PutObject', BLOCK),
       object('DeleteObject', BLOCK),
       { action: 'sqs:ReceiveMessage', resource: 'queue' },
     ],
@@ -303,9 +323,14 @@ const ROLES: RoleCase[] = [
         // A repeat whose first answer was lost reads what it did.
         await catalog.swap({ remove: ['gone'], add: [NEXT_ROW], token: 't' });
       },
-      'registry.setting': ({ registry }) => registry.setting(ASIDE),
-      'registry.putSetting': ({ registry }) => registry.putSetting(ASIDE, '[]'),
-      'leases.acquire': ({ leases }) => leases.acquire(LEASE, 'me', 1000),
+      'registry.setting': ({ registry }) =>
+        settingsOf(registry, 'tombstones/default', 'retention/default', ASIDE),
+      'registry.putSetting': async ({ registry }) => {
+        for (const key of ['tombstones/default', ASIDE]) await registry.putSetting(key, '[]');
+      },
+      'leases.acquire': async ({ leases }) => {
+        for (const name of [LEASE, 'tombstones/default']) await leases.acquire(name, 'me', 1000);
+      },
       'leases.renew': ({ leases }) => leases.renew(LEASE, 'me', 1, 1000),
       'leases.release': ({ leases }) => leases.release(LEASE, 'me', 1),
     },
@@ -329,14 +354,48 @@ const ROLES: RoleCase[] = [
       'objects.delete blocks': ({ objects }) => objects.delete(BLOCK),
       'catalog.listDeletionMarks': ({ catalog }) => catalog.listDeletionMarks(HOUR),
       'catalog.forget': ({ catalog }) => catalog.forget('marked'),
+      'catalog.find': ({ catalog }) => catalog.find({ tenant: ROW.tenant, from: HOUR, until: 2 * HOUR }),
+      'catalog.get': ({ catalog }) => catalog.get('01J'),
+      'catalog.list': ({ catalog }) => catalog.list({ tenant: ROW.tenant, limit: 10 }),
+      'catalog.swap': ({ catalog }) => catalog.swap({ remove: ['01J'], add: [NEXT_ROW], token: 't' }),
+      'objects.list blocks': ({ objects }) => objects.list('blocks/default/', { limit: 10 }),
+      'objects.list inbox': ({ objects }) => objects.list('inbox/default/', { limit: 10 }),
+      'objects.delete inbox': ({ objects }) => objects.delete(INBOX),
+      'objects.getTail blocks': ({ objects }) => objects.getTail(BLOCK, 1),
+      'objects.getRange blocks': ({ objects }) => objects.getRange(BLOCK, 0, 1),
+      'objects.put blocks': ({ objects }) => objects.put(BLOCK, BYTES),
+      'registry.setting': ({ registry }) =>
+        settingsOf(
+          registry,
+          ...['tombstones/default', 'retention/default', 'scrub/default', 'loss/state', ASIDE],
+        ),
+      'registry.putSetting': async ({ registry }) => {
+        for (const key of ['tombstones/default', 'scrub/default', 'loss/state', ASIDE])
+          await registry.putSetting(key, '[]');
+      },
+      'registry.listBatchSequences': ({ registry }) =>
+        registry.listBatchSequences({ from: HOUR, until: 2 * HOUR }),
+      'leases.acquire': async ({ leases }) => {
+        for (const name of [LEASE, 'tombstones/default', 'retention/default', 'sum-loss'])
+          await leases.acquire(name, 'me', 1000);
+      },
+      'leases.renew': ({ leases }) => leases.renew('retention/default', 'me', 1, 1000),
+      'leases.release': ({ leases }) => leases.release('retention/default', 'me', 1),
       'registry.forgetAgents': ({ registry }) => registry.forgetAgents(HOUR),
+      'registry.listBatchSequences': ({ registry }) =>
+        registry.listBatchSequences({ from: HOUR, until: 2 * HOUR }),
+      'registry.setting': ({ registry }) => registry.setting('loss/state'),
+      'registry.putSetting': ({ registry }) => registry.putSetting('loss/hour/2026-11-22T02', '{}'),
+      'leases.acquire': ({ leases }) => leases.acquire('sum-loss', 'me', 1000),
+      'leases.renew': ({ leases }) => leases.renew('sum-loss', 'me', 1, 1000),
+      'leases.release': ({ leases }) => leases.release('sum-loss', 'me', 1),
     },
     mayNot: [
       item('GetItem', apiTokenKey('h')),
       item('DeleteItem', clusterKey('prod-eu-1')),
-      item('PutItem', blockItemKey('01J')),
-      object('PutObject', BLOCK),
-      object('DeleteObject', INBOX),
+      item('PutItem', clusterKey('prod-eu-1')),
+      item('PutItem', settingKey('retention/default')),
+      object('GetObject', INBOX),
       object('DeleteObject', QUARANTINED),
       { action: 'sqs:SendMessage', resource: 'jobs' },
     ],
@@ -355,6 +414,10 @@ const ROLES: RoleCase[] = [
     ],
   },
 ];
+
+async function settingsOf(registry: Ports['registry'], ...keys: string[]): Promise<void> {
+  for (const key of keys) await registry.setting(key);
+}
 
 for (const { stack, name, uses, mayNot } of ROLES) {
   describe(`the role of ${name}`, () => {

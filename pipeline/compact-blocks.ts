@@ -1,5 +1,5 @@
 import type { CompactionJob } from '../core/compaction/plan-compaction.ts';
-import type { RewriteJob } from '../core/compaction/plan-rewrites.ts';
+import type { BlockJob } from '../core/compaction/plan-rewrites.ts';
 import { RetryableError } from '../core/errors.ts';
 import { blockKey } from '../storage/names.ts';
 import { listQuarantinedGroups, quarantineGroup, releaseGroup } from './compaction-quarantine.ts';
@@ -45,7 +45,7 @@ export async function runCompactionJobs(hub: Hub, jobs: readonly CompactionJob[]
  * puts its group in quarantine, so that others go on.
  * @throws RetryableError when storage does not answer: run the job again
  */
-export async function runCompactionJob(hub: Hub, job: CompactionJob | RewriteJob): Promise<CompactionReport> {
+export async function runCompactionJob(hub: Hub, job: BlockJob): Promise<CompactionReport> {
   const report = newReport();
   await runInto(hub, job, report);
   return report;
@@ -56,7 +56,7 @@ function newReport(): CompactionReport {
   return { ...counts, peakDatasetBytes: 0, skipped: 0, failed: 0 };
 }
 
-async function runInto(hub: Hub, job: CompactionJob | RewriteJob, report: CompactionReport): Promise<void> {
+async function runInto(hub: Hub, job: BlockJob, report: CompactionReport): Promise<void> {
   const lease = await GroupLease.acquire(hub, `compaction/${hub.tenant}/${job.group}`);
   if (lease === undefined) {
     report.skipped++;
@@ -80,12 +80,7 @@ async function runInto(hub: Hub, job: CompactionJob | RewriteJob, report: Compac
   }
 }
 
-function addResult(
-  hub: Hub,
-  job: CompactionJob | RewriteJob,
-  result: JobResult,
-  report: CompactionReport,
-): void {
+function addResult(hub: Hub, job: BlockJob, result: JobResult, report: CompactionReport): void {
   const bytesOf = (rows: JobResult['inputs']) => rows.reduce((sum, row) => sum + row.size, 0);
   const bytesOut = bytesOf(result.outputs);
   report.jobs++;
@@ -100,12 +95,7 @@ function addResult(
   hub.telemetry.count('compaction_duplicate_samples_total', result.report.duplicateSamples);
 }
 
-async function setAside(
-  hub: Hub,
-  job: CompactionJob | RewriteJob,
-  error: Error,
-  report: CompactionReport,
-): Promise<void> {
+async function setAside(hub: Hub, job: BlockJob, error: Error, report: CompactionReport): Promise<void> {
   report.failed++;
   const { failures, until } = await quarantineGroup(hub, job, error.message);
   hub.telemetry.count('compaction_failed_jobs_total', 1, { step: job.step });

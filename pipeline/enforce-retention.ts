@@ -1,5 +1,5 @@
 import { isSealed } from '../core/compaction/plan-compaction.ts';
-import type { RewriteJob } from '../core/compaction/plan-rewrites.ts';
+import type { ExpiryJob } from '../core/compaction/plan-rewrites.ts';
 import { planRetention, type RetentionPlan } from '../core/retention/plan-retention.ts';
 import { type BlockRow, MAX_CATALOG_PAGE, MAX_SWAP_BLOCKS } from '../storage/block-catalog.ts';
 import { runCompactionJob } from './compact-blocks.ts';
@@ -100,8 +100,8 @@ async function rewritePartly(hub: Hub, rows: readonly BlockRow[], lease: GroupLe
 }
 
 /** The block alone: its versions live on, by policies of their own. */
-function expiryJob({ blockId, level, resolutionSeconds }: BlockRow): RewriteJob {
+function expiryJob({ blockId, level, resolutionSeconds }: BlockRow): ExpiryJob {
   const group = `expire-${blockId}`;
-  const alone = { versionIds: [], downsampleTo: [], holes: [] };
+  const alone = { versionIds: [], downsampleTo: [] };
   return { group, step: 'expire', level, resolutionSeconds, blockIds: [blockId], ...alone };
 }

@@ -2,11 +2,11 @@ import { clustersOf, familyIdOf, holeEntry, isFamily, PARTIAL } from '../core/bl
 import type { BlockReader } from '../core/block/block-reader.ts';
 import { isJoined } from '../core/block/families.ts';
 import type { MergeOptions, MergeReport } from '../core/block/merge-blocks.ts';
-import type { CompactionJob } from '../core/compaction/plan-compaction.ts';
-import type { RewriteJob } from '../core/compaction/plan-rewrites.ts';
+import type { BlockJob, RewriteJob } from '../core/compaction/plan-rewrites.ts';
 import { CLUSTER, type Labels, labelValue, SERVICE_NAME } from '../core/labels/labels.ts';
 import type { TimeSpan } from '../core/query/time-span.ts';
 import { isExpired } from '../core/retention/plan-retention.ts';
+import type { Tombstones } from '../core/retention/tombstone.ts';
 import type { BlockRow } from '../storage/block-catalog.ts';
 import type { Hub } from './hub.ts';
 import { retentionRules } from './retention-policies.ts';
@@ -21,41 +21,43 @@ export interface JobDeletions {
   readonly createdAt: number;
 }
 
-type Job = CompactionJob | RewriteJob;
-
 const ALWAYS: readonly TimeSpan[] = [{ start: 0, end: Number.MAX_SAFE_INTEGER }];
 const NEVER: readonly TimeSpan[] = [];
 
 /** Undefined when the job is not to be done, or not yet. */
 export async function deletionsOf(
   hub: Hub,
-  job: Job,
+  job: BlockJob,
   inputs: readonly BlockRow[],
   readers: readonly BlockReader[],
 ): Promise<JobDeletions | undefined> {
   if (job.step === 'expire') return expiryOf(hub, inputs[0]!, readers[0]!);
   const createdAt = hub.clock();
   const tombstones = await loadTombstones(hub);
+  if (job.step === 'rewrite') return rewriteOf(job, inputs[0]!, tombstones);
   // Its finer blocks may still hold what a deletion takes in part: they are rewritten first.
   if (job.step === 'join') {
     const isConcerned = inputs.some((row) => !tombstones.concerning(row, SETTLE_MS).isEmpty);
     return isConcerned ? undefined : { merge: {}, createdAt };
   }
-  const holes = job.step === 'rewrite' ? job.holes : [];
-  const isRaw = job.resolutionSeconds === 0;
   return {
     createdAt,
-    family: job.step === 'rewrite' ? familyIdOf(inputs[0]!) : undefined,
-    notes: holes.map(holeEntry),
     merge: {
       seal: job.step === 'seal',
-      drop:
-        tombstones.isEmpty && holes.length === 0
-          ? undefined
-          : (labels) => [...tombstones.spansOf(labels), ...holes],
-      // A raw block that is merged is a family of its own, whichever its inputs stood for.
-      keepsEntry: (entry) => !(isRaw && isFamily(entry)),
+      drop: tombstones.isEmpty ? undefined : (labels) => tombstones.spansOf(labels),
+      // What comes of it is a family of its own, whichever its inputs stood for.
+      keepsEntry: (entry) => !isFamily(entry),
     },
+  };
+}
+
+function rewriteOf(job: RewriteJob, row: BlockRow, all: Tombstones): JobDeletions {
+  const tombstones = all.having(job.tombstoneIds);
+  return {
+    createdAt: job.plannedAt,
+    family: familyIdOf(row),
+    notes: job.holes.map(holeEntry),
+    merge: { drop: (labels) => [...tombstones.spansOf(labels), ...job.holes] },
   };
 }
 
@@ -93,7 +95,7 @@ async function expiryOf(hub: Hub, row: BlockRow, reader: BlockReader): Promise<J
 /** Records what a job took out, once it is done. */
 export async function recordDeleted(
   hub: Hub,
-  job: Job,
+  job: BlockJob,
   inputs: readonly BlockRow[],
   { deletedBy, deletedSamples }: MergeReport,
 ): Promise<void> {

@@ -3,8 +3,7 @@ import { newBlockId } from '../core/block/block-id.ts';
 import { BlockReader } from '../core/block/block-reader.ts';
 import { BlockMerge, type MergeReport, readBatchTables } from '../core/block/merge-blocks.ts';
 import { compactFamilies } from '../core/compaction/compact-family.ts';
-import type { CompactionJob } from '../core/compaction/plan-compaction.ts';
-import type { RewriteJob } from '../core/compaction/plan-rewrites.ts';
+import type { BlockJob } from '../core/compaction/plan-rewrites.ts';
 import { RetryableError } from '../core/errors.ts';
 import { type BlockRow, MAX_SWAP_BLOCKS } from '../storage/block-catalog.ts';
 import { blockKey } from '../storage/names.ts';
@@ -33,11 +32,7 @@ const WHOLE_INPUTS_BYTES_MAX = 64 * 1024 * 1024;
  * same when there is nothing to do, or not yet.
  * @throws CorruptBlockError, RejectedError when the inputs cannot be merged; LeaseLostError; RetryableError
  */
-export async function runJob(
-  hub: Hub,
-  job: CompactionJob | RewriteJob,
-  lease: GroupLease,
-): Promise<JobResult | undefined> {
+export async function runJob(hub: Hub, job: BlockJob, lease: GroupLease): Promise<JobResult | undefined> {
   const found = await Promise.all(job.blockIds.map((id) => hub.catalog.get(id)));
   const inputs = found.filter((row) => row !== undefined);
   if (inputs.length < found.length) return undefined;
@@ -63,7 +58,7 @@ export async function runJob(
 /** Stores each family as soon as it is written, and enters its blocks in `outputs` before that. */
 async function storeFamilies(
   hub: Hub,
-  job: CompactionJob | RewriteJob,
+  job: BlockJob,
   inputs: readonly BlockRow[],
   lease: GroupLease,
   outputs: BlockRow[],

@@ -13,6 +13,25 @@ export function isJoined(row: FamilyRow): boolean {
   return row.resolutionSeconds > 0 && familiesOf(row.batchIds).length > 1;
 }
 
+/** Resolutions from here on are kept equally long. */
+const LONG_KEPT_SECONDS = 3600;
+
+/**
+ * Whether finer blocks can answer for a step of a joined block. Families that are missing either hold nothing any more
+ * or, where others have versions that are kept as long as the joined block itself, are past their time.
+ */
+export function isAnsweredByFamilies(
+  row: FamilyRow,
+  versionsOf: ReadonlyMap<string, readonly FamilyRow[]>,
+): boolean {
+  const families = familiesOf(row.batchIds).map((family) => versionsOf.get(family));
+  const isLongKept = ({ resolutionSeconds }: FamilyRow) => resolutionSeconds >= LONG_KEPT_SECONDS;
+  return (
+    families.every((versions) => versions !== undefined) ||
+    families.some((versions) => versions?.some(isLongKept))
+  );
+}
+
 /** The raw block of each family, as far as it is there, and its downsampled ones; the finest first. */
 export function versionsByFamily<Row extends FamilyRow>(rows: readonly Row[]): Map<string, Row[]> {
   const families = new Map<string, Row[]>();

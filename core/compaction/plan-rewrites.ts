@@ -1,5 +1,5 @@
-import { familiesOf, isPartial } from '../block/batch-table.ts';
-import { isJoined, versionsByFamily } from '../block/families.ts';
+import { isPartial } from '../block/batch-table.ts';
+import { isAnsweredByFamilies, isJoined, versionsByFamily } from '../block/families.ts';
 import type { TimeSpan } from '../query/time-span.ts';
 import { cutSteps, type Tombstones } from '../retention/tombstone.ts';
 import type { CompactionRules } from './compaction-rules.ts';
@@ -15,13 +15,27 @@ export interface RewriteRow extends CompactionInput {
   readonly datasets: readonly { readonly service: string }[];
 }
 
-/** One block to write again, with the versions that are made of it anew. */
+/** One block to write again without what was deleted, with the versions that are made of it anew. */
 export interface RewriteJob extends Omit<CompactionJob, 'step'> {
-  /** `rewrite` leaves out what was deleted; `expire`, of one block alone, what retention keeps no longer. */
-  readonly step: 'rewrite' | 'expire';
+  readonly step: 'rewrite';
+  /**
+   * What to leave out, and no other: a downsampled block that was written after a deletion still has the steps that it
+   * takes in part, with what is left of them.
+   */
+  readonly tombstoneIds: readonly string[];
   /** Of a block that sums many families: what to cut out of it, since they answer for it. */
   readonly holes: readonly TimeSpan[];
+  /** Deletions that had not settled by then are left to another job. */
+  readonly plannedAt: number;
 }
+
+/** One block to write again without what retention keeps no longer. Its versions stay as they are. */
+export interface ExpiryJob extends Omit<CompactionJob, 'step'> {
+  readonly step: 'expire';
+}
+
+/** Whatever takes blocks out of the catalog and puts others in their place. */
+export type BlockJob = CompactionJob | RewriteJob | ExpiryJob;
 
 const HOUR_MS = 3_600_000;
 /** Blocks of an hour that nobody closed so long after its time are not waited for. */
@@ -38,6 +52,11 @@ export function planRewrites(
   options: { readonly nowMs: number; readonly settleMs: number; readonly rules: CompactionRules },
 ): RewriteJob[] {
   const concerning = (row: RewriteRow) => tombstones.concerning(row, options.settleMs);
+  const jobOf = (group: string, blocks: readonly RewriteRow[]): RewriteJob => ({
+    ...rewriteJob(group, blocks),
+    tombstoneIds: concerning(blocks[0]!).all.map(({ id }) => id),
+    plannedAt: options.nowMs,
+  });
   const families = versionsByFamily(rows);
   const jobs: RewriteJob[] = [];
   for (const [family, versions] of families) {
@@ -46,15 +65,16 @@ export function planRewrites(
     const apart = versions.filter((row) => isPartial(row.batchIds));
     const together = versions.filter((row) => !isPartial(row.batchIds));
     for (const block of [...apart.map((row) => [row]), together])
-      if (block.some((row) => !concerning(row).isEmpty)) jobs.push(rewriteJob(`rewrite-${family}`, block));
+      if (block.some((row) => !concerning(row).isEmpty)) jobs.push(jobOf(`rewrite-${family}`, block));
   }
   for (const row of rows) {
     if (!isJoined(row)) continue;
     const deletions = concerning(row);
     if (deletions.isEmpty) continue;
-    const isAnswered = familiesOf(row.batchIds).every((family) => families.has(family));
-    const holes = isAnswered ? cutSteps(deletions.all, row.resolutionSeconds * 1000) : [];
-    jobs.push({ ...rewriteJob(`rewrite-${row.blockId}`, [row]), holes });
+    const holes = isAnsweredByFamilies(row, families)
+      ? cutSteps(deletions.all, row.resolutionSeconds * 1000)
+      : [];
+    jobs.push({ ...jobOf(`rewrite-${row.blockId}`, [row]), holes });
   }
   return jobs;
 }
@@ -70,7 +90,10 @@ function isMergedSoon(
   return nowMs < Math.max(closesAt, raw.createdAt + rules.closeAfterMs) + CLOSE_OVERDUE_MS;
 }
 
-function rewriteJob(group: string, [finest, ...coarser]: readonly RewriteRow[]): RewriteJob {
+function rewriteJob(
+  group: string,
+  [finest, ...coarser]: readonly RewriteRow[],
+): Omit<RewriteJob, 'tombstoneIds' | 'plannedAt'> {
   return {
     group,
     step: 'rewrite',

@@ -1,6 +1,6 @@
 import { clustersOf, familiesOf, familyIdOf, holesOf, isBatchId, isPartial } from '../block/batch-table.ts';
 import { sharedBatches } from '../block/duplicate-rows.ts';
-import { isJoined, versionsByFamily } from '../block/families.ts';
+import { isAnsweredByFamilies, isJoined, versionsByFamily } from '../block/families.ts';
 import { cutSteps } from '../retention/tombstone.ts';
 import { type TimeSpan, withoutSpans } from './time-span.ts';
 
@@ -80,13 +80,12 @@ export function planQuery<Row extends IndexRow>(all: readonly Row[], request: Pl
   const spoken = new Map<string, TimeSpan[]>();
   for (const row of joined) {
     const families = familiesOf(row.batchIds);
-    const isAnswered = families.every((family) => versionsOf.has(family));
     const left = withoutSpans(
       [{ start, end }],
       [
         ...families.flatMap((family) => spoken.get(family) ?? []),
         ...holesOf(row.batchIds),
-        ...(isAnswered ? cutStepsOf(row) : []),
+        ...(isAnsweredByFamilies(row, versionsOf) ? cutStepsOf(row) : []),
       ],
     );
     const spans = left.flatMap((span) =>

@@ -64,6 +64,10 @@ export class Tombstones {
     return this.#compiled.filter(({ matches }) => matches(labels)).map(({ tombstone }) => tombstone);
   }
 
+  having(ids: readonly string[]): Tombstones {
+    return this.#where(({ tombstone }) => ids.includes(tombstone.id));
+  }
+
   /** Those that were recorded until a time, by which every merge that began without them has said when it began. */
   settled(nowMs: number, settleMs: number): Tombstones {
     return this.#where(({ tombstone: { createdAt } }) => createdAt + settleMs <= nowMs);

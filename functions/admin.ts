@@ -1,11 +1,18 @@
 import { adminRoutes } from '../api/admin/admin-routes.ts';
+import { compileLinearRegex } from '../pipeline/linear-regex.ts';
+import { adminHub } from './admin-hub.ts';
 import { once } from './invocation.ts';
 import { type FunctionHub, openHub } from './open-hub.ts';
 import { serveRoutes } from './serve-routes.ts';
 
-/** Looks after clusters, tokens, dead letters and quarantine. */
+/** Looks after clusters, tokens, dead letters and quarantine, and after what is kept and deleted. */
 export function adminHandler(open: () => FunctionHub) {
-  return serveRoutes(open, adminRoutes);
+  return serveRoutes(
+    once(() => adminHub(open())),
+    adminRoutes,
+  );
 }
 
-export const handler = adminHandler(once(() => openHub({ service: 'admin', isAdmin: true })));
+export const handler = adminHandler(
+  once(() => openHub({ service: 'admin', isAdmin: true, compileRegex: compileLinearRegex })),
+);

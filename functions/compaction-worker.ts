@@ -3,6 +3,7 @@ import { RetryableError } from '../core/errors.ts';
 import { runCompactionJob } from '../pipeline/compact-blocks.ts';
 import type { Hub } from '../pipeline/hub.ts';
 import { fromJobMessage } from '../pipeline/job-message.ts';
+import { compileLinearRegex } from '../pipeline/linear-regex.ts';
 import { type InvocationContext, once, withTelemetry } from './invocation.ts';
 import { type FunctionHub, openHub } from './open-hub.ts';
 import type { SqsResult } from './processor.ts';
@@ -55,4 +56,7 @@ async function run(hub: Hub, job: NonNullable<ReturnType<typeof fromJobMessage>>
   }
 }
 
-export const handler = compactionHandler(once(() => openHub({ service: 'compaction-worker' })));
+// Deletions may have regular expressions.
+export const handler = compactionHandler(
+  once(() => openHub({ service: 'compaction-worker', compileRegex: compileLinearRegex })),
+);

@@ -40,6 +40,10 @@ export interface PlannerEvent {
 export const HOUSEKEEPING = {
   'delete-blocks': 'rate(5 minutes)',
   'sum-loss': 'rate(5 minutes)',
+  'enforce-retention': 'rate(1 hour)',
+  'rewrite-blocks': 'rate(1 hour)',
+  'sweep-orphans': 'rate(1 day)',
+  'scrub-blocks': 'rate(1 hour)',
   'forget-agents': 'rate(1 day)',
 } as const;
 

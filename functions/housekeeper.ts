@@ -1,9 +1,14 @@
 import middy from '@middy/core';
 import { RetryableError } from '../core/errors.ts';
 import { deleteMarkedBlocks } from '../pipeline/compact-blocks.ts';
+import { enforceRetention } from '../pipeline/enforce-retention.ts';
 import { forgetAgents } from '../pipeline/forget-agents.ts';
 import type { Hub } from '../pipeline/hub.ts';
+import { compileLinearRegex } from '../pipeline/linear-regex.ts';
+import { rewriteBlocks } from '../pipeline/rewrite-blocks.ts';
+import { scrubBlocks } from '../pipeline/scrub-blocks.ts';
 import { sumAllLoss } from '../pipeline/sum-loss.ts';
+import { sweepOrphans } from '../pipeline/sweep-orphans.ts';
 import type { HousekeepingEvent, HousekeepingTask } from './environment.ts';
 import { type InvocationContext, once, withTelemetry } from './invocation.ts';
 import { type FunctionHub, openHub } from './open-hub.ts';
@@ -15,6 +20,10 @@ const TASKS: Record<HousekeepingTask, (hub: Hub) => Promise<unknown>> = {
     while ((await deleteMarkedBlocks(hub)) > 0);
   },
   'sum-loss': sumAllLoss,
+  'enforce-retention': (hub) => enforceRetention(hub, { dryRun: false }),
+  'rewrite-blocks': rewriteBlocks,
+  'sweep-orphans': (hub) => sweepOrphans(hub, { dryRun: false }),
+  'scrub-blocks': (hub) => scrubBlocks(hub),
   'forget-agents': forgetAgents,
 };
 
@@ -51,4 +60,7 @@ async function runWithinTime(hub: Hub, task: HousekeepingTask, context: Invocati
   }
 }
 
-export const handler = housekeeperHandler(once(() => openHub({ service: 'housekeeper' })));
+// Deletions and policies may have regular expressions.
+export const handler = housekeeperHandler(
+  once(() => openHub({ service: 'housekeeper', compileRegex: compileLinearRegex })),
+);

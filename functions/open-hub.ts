@@ -44,7 +44,7 @@ export interface OpenOptions {
    * @default false
    */
   readonly isAdmin?: boolean;
-  /** Only for functions that answer queries: it is a sixth of their code. */
+  /** Only for functions that match labels: it is a sixth of the code of queries. */
   readonly compileRegex?: Hub['compileRegex'];
 }
 
@@ -58,7 +58,7 @@ export function openHub(options: OpenOptions): FunctionHub {
     metricsEveryMs,
     variables = process.env,
     isAdmin = false,
-    compileRegex = noQueries,
+    compileRegex = noRegex,
   } = options;
   const names = isAdmin ? ADMIN_VARIABLES : HUB_VARIABLES;
   const environment: Partial<AdminEnvironment> & HubEnvironment = readEnvironment(variables, names);
@@ -98,6 +98,6 @@ export function openHub(options: OpenOptions): FunctionHub {
   return { hub, telemetry, rolePrefix };
 }
 
-function noQueries(): never {
-  throw new RejectedError('invalid', 'this function answers no queries');
+function noRegex(): never {
+  throw new RejectedError('invalid', 'this function matches no labels');
 }

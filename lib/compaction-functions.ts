@@ -3,7 +3,7 @@ import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { HubEnvironment, PlannerEnvironment } from '../functions/environment.ts';
-import { BLOCKS } from '../storage/names.ts';
+import { BLOCKS, INBOX } from '../storage/names.ts';
 import { acknowledge } from './acknowledge.ts';
 import { HubFunction } from './hub-function.ts';
 import type { HubFunctionsProps } from './hub-functions.ts';
@@ -17,6 +17,15 @@ const BLOCK_PARTITIONS = ['block#*', 'spans#*', 'buckets#*', 'tenant#*'];
 
 /** Which groups are set aside. */
 const QUARANTINE_PARTITION = 'setting#compaction-quarantine/*';
+
+/** What merging touches: the catalog, what was deleted, who works on what, and which groups are set aside. */
+const MERGE_READS = [
+  ...[...BLOCK_PARTITIONS, 'swap#*', QUARANTINE_PARTITION, 'setting#tombstones/*', 'setting#retention/*'],
+];
+const MERGE_WRITES = [
+  ...[...BLOCK_PARTITIONS, 'swap#*', 'marks#*', 'lease#compaction/*', QUARANTINE_PARTITION],
+  ...['setting#tombstones/*', 'lease#tombstones/*'],
+];
 
 export interface ScheduledFunctionProps extends HubFunctionsProps {
   /** Where events go whose invocations failed. */
@@ -72,16 +81,8 @@ export class WorkerFunction extends HubFunction {
     // Deletes only what it stored itself, when it could not be swapped in.
     blocks.allow(this.role, BLOCKS, 's3:GetObject', 's3:PutObject', 's3:DeleteObject');
     blocks.allowList(this.role);
-    table.allow(
-      this.role,
-      ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'],
-      [...BLOCK_PARTITIONS, 'swap#*', 'lease#compaction/*', QUARANTINE_PARTITION],
-    );
-    table.allow(
-      this.role,
-      ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
-      [...BLOCK_PARTITIONS, 'swap#*', 'marks#*', 'lease#compaction/*', QUARANTINE_PARTITION],
-    );
+    table.allow(this.role, TABLE_READS, MERGE_READS);
+    table.allow(this.role, ['dynamodb:PutItem', 'dynamodb:UpdateItem'], MERGE_WRITES);
     props.jobs.allow(
       this.role,
       ...['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:GetQueueAttributes'],
@@ -105,23 +106,27 @@ export class WorkerFunction extends HubFunction {
   }
 }
 
-/** Deletes what was merged away, and what else becomes too old. */
+/** Deletes what was merged away, what is too old, and what nobody refers to. */
 export class HousekeeperFunction extends HubFunction {
   constructor(scope: Construct, id: string, props: ScheduledFunctionProps & { environment: HubEnvironment }) {
     super(scope, id, {
       ...props,
       bundle: 'housekeeper',
-      description: 'Deletes what was merged away, and what is too old',
+      description: 'Deletes what was merged away, what is too old, and what nobody refers to',
       environment: { ...props.environment },
-      memoryMiB: 512,
+      // Blocks are rewritten without what was deleted, as workers merge them.
+      memoryMiB: 3008,
       timeout: Duration.minutes(15),
     });
     const { blocks, table } = props.storage;
-    blocks.allow(this.role, BLOCKS, 's3:DeleteObject');
-    table.allow(this.role, TABLE_READS, ['block#*', 'marks#*', 'agents#*', 'agent-clusters']);
-    // The ledger, and what it sums to.
-    table.allow(this.role, TABLE_READS, ['ledger#*', 'ledger-hours', 'setting#loss/*']);
-    table.allow(this.role, ['dynamodb:PutItem', 'dynamodb:UpdateItem'], ['setting#loss/*', 'lease#sum-loss']);
+    blocks.allow(this.role, BLOCKS, 's3:GetObject', 's3:PutObject', 's3:DeleteObject');
+    blocks.allow(this.role, INBOX, 's3:DeleteObject');
+    blocks.allowList(this.role);
+    const seen = ['agents#*', 'agent-clusters', 'ledger#*', 'ledger-hours'];
+    const own = ['setting#scrub/*', 'setting#loss/*'];
+    table.allow(this.role, TABLE_READS, [...MERGE_READS, 'marks#*', ...own, ...seen]);
+    const writes = [...MERGE_WRITES, ...own, 'lease#retention/*', 'lease#sum-loss'];
+    table.allow(this.role, ['dynamodb:PutItem', 'dynamodb:UpdateItem'], writes);
     table.allow(this.role, ['dynamodb:DeleteItem'], ['block#*', 'agents#*']);
     table.allow(this.role, ['dynamodb:BatchWriteItem'], ['block#*', 'spans#*', 'marks#*']);
   }

@@ -16,9 +16,14 @@ import { TABLE_READS } from './hub-table.ts';
 /** What a batch leaves in the table on its way in: that it came, and what its agent says of itself. */
 const INGEST_PARTITIONS = ['agents#*', 'agent-clusters', 'ledger#*', 'ledger-hours'];
 
-/** What an administrator changes, and what else is seen: agents, and what of their batches is missing. */
-const ADMIN_PARTITIONS = ['clusters', 'api-token#*', 'api-tokens'];
+/** What an administrator changes, and what else is seen: blocks, agents, and what of their batches is missing. */
+const ADMIN_PARTITIONS = [
+  ...['clusters', 'api-token#*', 'api-tokens'],
+  ...['setting#retention/*', 'lease#retention/*', 'setting#tombstones/*', 'lease#tombstones/*'],
+  ...['setting#compaction-quarantine/*', 'setting#scrub/*'],
+];
 const SEEN_PARTITIONS = [
+  ...['block#*', 'spans#*', 'buckets#*', 'tenant#*', 'marks#*', 'setting#*'],
   ...['agents#*', 'agent-clusters', 'ledger#*', 'ledger-hours', 'credential#*', 'credentials#*'],
 ];
 
@@ -26,6 +31,8 @@ const SEEN_PARTITIONS = [
 const QUERY_PARTITIONS = [
   ...['block#*', 'spans#*', 'buckets#*', 'tenant#*'],
   ...['clusters', 'agents#*', 'agent-clusters', 'ledger#*', 'ledger-hours'],
+  // What was deleted, and what was lost. No setting is a secret.
+  'setting#*',
 ];
 
 /** What a new block is found by. */
@@ -144,21 +151,25 @@ export class QueryFunction extends HubFunction {
   }
 }
 
-/** Clusters, tokens, dead letters and quarantine, for administrators. */
+/** Clusters, tokens, dead letters, quarantine, and what is kept and deleted, for administrators. It merges no blocks. */
 export class AdminFunction extends HubFunction {
   constructor(scope: Construct, id: string, props: HubFunctionsProps & { environment: AdminEnvironment }) {
     super(scope, id, {
       ...props,
       bundle: 'admin',
-      description: 'Clusters, tokens, dead letters and quarantine',
+      description: 'Clusters, tokens, dead letters, quarantine, retention and deletion',
       environment: { ...props.environment },
-      memoryMiB: 512,
+      // Status and plans go through the catalog.
+      memoryMiB: 1769,
       timeout: Duration.seconds(29),
     });
     const { blocks, table, queue } = props.storage;
     blocks.allow(this.role, QUARANTINE, 's3:GetObject', 's3:PutObject', 's3:DeleteObject');
     blocks.allow(this.role, INBOX, 's3:GetObject', 's3:PutObject');
+    blocks.allow(this.role, BLOCKS, 's3:GetObject');
     blocks.allowList(this.role);
+    // Listing marks removes lists that are done with in passing.
+    table.allow(this.role, ['dynamodb:BatchWriteItem'], ['marks#*']);
     table.allow(this.role, TABLE_READS, [...ADMIN_PARTITIONS, ...SEEN_PARTITIONS]);
     table.allow(this.role, ['dynamodb:PutItem', 'dynamodb:UpdateItem'], ADMIN_PARTITIONS);
     queue.allow(this.role, 'sqs:SendMessage', 'sqs:GetQueueAttributes');

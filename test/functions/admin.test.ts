@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { adminHandler } from '../../functions/admin.ts';
 import { ingestHandler } from '../../functions/ingest.ts';
 import { processorHandler } from '../../functions/processor.ts';
+import { ingestBatch } from '../../pipeline/ingest-batch.ts';
+import { processBatches } from '../../pipeline/process-batches.ts';
 import { batchOf, NOW } from '../pipeline/fixtures.ts';
 import {
   ACCOUNT,
@@ -46,6 +48,34 @@ test('only administrators administer', async (t) => {
     authorizer: callerWith('*'),
   });
   assert.equal((await handler(query, contextOf())).statusCode, 404);
+});
+
+test('blocks are not merged, dropped or swept from here: what schedules do is refused, and nothing changes', async (t) => {
+  const { call, hub, control } = await openAdmin(t);
+  for (let i = 1; i <= 4; i++) {
+    const start = NOW - 3 * 3_600_000;
+    await ingestBatch(hub, { cluster: 'c', bytes: batchOf(i, [{ stacks: { main: i }, start }]) });
+    await processBatches(hub);
+  }
+  const planned = json(await call('PlanCompaction', {}));
+  assert.equal(planned.jobs.length, 1);
+  const before = await hub.objects.list('', { limit: 1000 });
+  const refused = async (method: string) => {
+    const { statusCode, body } = await call(method, {});
+    assert.equal(statusCode, 400, `${method}: ${body}`);
+    assert.match(body, /on AWS, schedules merge, drop and sweep blocks by themselves/);
+  };
+  await refused('RunCompaction');
+  control.now = NOW + 500 * 24 * 3_600_000;
+  assert.equal(json(await call('ApplyRetention', { dryRun: true })).expiredBlocks, '4');
+  await refused('ApplyRetention');
+  await hub.objects.put('blocks/default/0/orphan.block', Uint8Array.of(1));
+  control.now = Date.now() + 500 * 24 * 3_600_000;
+  assert.equal(json(await call('SweepOrphans', { dryRun: true })).orphanCount, '1');
+  await refused('SweepOrphans');
+  assert.equal((await hub.objects.list('', { limit: 1000 })).length, before.length + 1);
+  const { counts, quarantined } = json(await call('GetCompactionStatus', {}));
+  assert.deepEqual([counts[0].blocks, quarantined], ['4', []]);
 });
 
 test('a cluster that is added names the role that its agents take, and gets in; disabled, it does not', async (t) => {

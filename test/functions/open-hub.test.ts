@@ -21,7 +21,7 @@ test('a hub opens from its environment, and asks nobody', () => {
   const { hub, rolePrefix } = openHub({ service: 'ingest', variables: VARIABLES });
   assert.equal(hub.tenant, 'acme');
   assert.equal(rolePrefix, 'cinderblock-prod-cluster-');
-  assert.throws(() => hub.compileRegex('.*'), /answers no queries/);
+  assert.throws(() => hub.compileRegex('.*'), /matches no labels/);
 });
 
 test('each missing variable is named, and an empty one is missing', () => {

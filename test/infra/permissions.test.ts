@@ -382,13 +382,6 @@ const ROLES: RoleCase[] = [
       'leases.renew': ({ leases }) => leases.renew('retention/default', 'me', 1, 1000),
       'leases.release': ({ leases }) => leases.release('retention/default', 'me', 1),
       'registry.forgetAgents': ({ registry }) => registry.forgetAgents(HOUR),
-      'registry.listBatchSequences': ({ registry }) =>
-        registry.listBatchSequences({ from: HOUR, until: 2 * HOUR }),
-      'registry.setting': ({ registry }) => registry.setting('loss/state'),
-      'registry.putSetting': ({ registry }) => registry.putSetting('loss/hour/2026-11-22T02', '{}'),
-      'leases.acquire': ({ leases }) => leases.acquire('sum-loss', 'me', 1000),
-      'leases.renew': ({ leases }) => leases.renew('sum-loss', 'me', 1, 1000),
-      'leases.release': ({ leases }) => leases.release('sum-loss', 'me', 1),
     },
     mayNot: [
       item('GetItem', apiTokenKey('h')),

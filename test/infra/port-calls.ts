@@ -14,12 +14,15 @@ import { ingestHandler } from '../../functions/ingest.ts';
 import { processorHandler } from '../../functions/processor.ts';
 import { queryHandler } from '../../functions/query.ts';
 import { compactBlocks, DELETION_GRACE_MS } from '../../pipeline/compact-blocks.ts';
+import { quarantineGroup } from '../../pipeline/compaction-quarantine.ts';
+import { deleteProfiles } from '../../pipeline/delete-profiles.ts';
 import type { Hub } from '../../pipeline/hub.ts';
 import { ingestBatch } from '../../pipeline/ingest-batch.ts';
 import { toJobMessage } from '../../pipeline/job-message.ts';
 import { planJobs } from '../../pipeline/plan-jobs.ts';
 import { processBatches } from '../../pipeline/process-batches.ts';
 import { quarantineBatch } from '../../pipeline/quarantine.ts';
+import { setRetention } from '../../pipeline/retention-policies.ts';
 import { MAX_INLINE_BYTES } from '../../storage/batch-queue.ts';
 import { inboxKey } from '../../storage/names.ts';
 import { pprofOf } from '../api/pprof-fixture.ts';
@@ -81,6 +84,7 @@ function longBatch(): Uint8Array {
   return batch;
 }
 
+const DAY = 24 * 3_600_000;
 const JSON_BODY = { 'content-type': 'application/json' };
 
 export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>> = {
@@ -203,6 +207,21 @@ export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>
     await quarantined(hub, POISON);
     const [again] = (await call('ListQuarantine', {})).batches;
     await call('DiscardQuarantined', { id: again.id });
+    const keep = { rawMs: 14 * 86_400_000, fiveMinutesMs: 20 * 86_400_000, hourMs: 30 * 86_400_000 };
+    await call('GetRetention', {});
+    await call('SetRetention', { policies: [{ selector: '{cluster=~"dev.*"}', keep }] });
+    await call('ApplyRetention', { dryRun: true });
+    await fillOldHour(hub);
+    const deletion = { selector: '{cluster="c"}', start: 0, end: NOW, reason: 'test' };
+    const { id } = await call('DeleteProfiles', deletion);
+    await call('ListDeletions', { verify: id });
+    await call('SweepOrphans', { dryRun: true });
+    await call('ScrubBlocks', {});
+    await call('PlanCompaction', { all: true });
+    await call('RunCompaction', { group: 'none' });
+    await call('GetCompactionStatus', {});
+    await quarantineGroup(hub, { group: 'hour-1', blockIds: ['a'] }, 'test');
+    await call('ReleaseCompactionGroup', { group: 'hour-1' });
     const methods = adminRoutes().map(({ path }) => path.split('/').at(-1)!);
     assert.deepEqual([...answers.keys()].sort(), [...new Set(methods)].sort(), 'every method is called');
     return calls;
@@ -231,6 +250,7 @@ export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>
     const { hub, calls, openNoted } = await open(t);
     const handler = compactionHandler(openNoted);
     await fillOldHour(hub);
+    await deleteSome(hub);
     const [job] = (await planJobs(hub, 'recent')).jobs;
     const event = jobsEvent([toJobMessage(job!)]);
     // Until it deletes what it stored because time is up; then until it is done.
@@ -247,6 +267,10 @@ export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>
     const { hub, calls, openNoted } = await open(t);
     await fillOldHour(hub);
     await compactBlocks(hub);
+    // Sealed blocks that lose what was deleted, and some of their series.
+    const keepMs = { raw: 5 * DAY, fiveMinutes: 5 * DAY, hour: 5 * DAY };
+    await setRetention(hub, [{ selector: '{cluster="other"}', keepMs }]);
+    await deleteSome(hub);
     const later = () => ({
       ...openNoted(),
       hub: { ...openNoted().hub, clock: () => NOW + DELETION_GRACE_MS + 1 },
@@ -265,6 +289,12 @@ export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>
     return calls;
   },
 };
+
+/** Deletes a part of what fillOldHour stores. */
+async function deleteSome(hub: Hub): Promise<void> {
+  const start = NOW - 3 * 3_600_000;
+  await deleteProfiles(hub, { selector: '{cluster="c"}', start, end: start + 90_000, reason: 'test' });
+}
 
 /** Blocks of an hour that is over. */
 async function fillOldHour(hub: Hub): Promise<void> {

@@ -36,6 +36,8 @@ const ALLOC = 'memory:alloc_space:bytes:space:bytes';
 const HOUR = 3_600_000;
 /** How long there has been data in mode 'started'. */
 const STARTED_MS = 600_000;
+/** Shares of the range between which there is no data. */
+const GAP = { start: 0.62, end: 0.68 };
 /** As a host with sign-in sends it: the page may also talk to its provider. */
 const CSP =
   "default-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; connect-src 'self' http://127.0.0.1:*";
@@ -139,7 +141,7 @@ function timeline(fake: FakeApi, start: number, end: number, maxPoints: number) 
   for (let time = Math.floor(start / stepMs) * stepMs; time < end && !isEmpty; time += stepMs) {
     const part = (time - start) / (end - start);
     if (fake.mode === 'started' && time + stepMs <= end - STARTED_MS) continue;
-    if (part > 0.62 && part < 0.68) continue;
+    if (part > GAP.start && part < GAP.end) continue;
     const cores =
       3.1 + Math.sin(time / stepMs / 9) * 0.8 + Math.sin(time / stepMs / 2.3) * 0.3 + (part > 0.8 ? 1.4 : 0);
     const windows = Math.max(1, stepMs / 10_000);
@@ -195,7 +197,9 @@ function completeness(fake: FakeApi, { start, end }: { start: number; end: numbe
 }
 
 function coveredMs(fake: FakeApi, { start, end }: { start: number; end: number }): number {
-  return fake.mode === 'started' ? Math.min(STARTED_MS, end - start) : end - start;
+  return fake.mode === 'started'
+    ? Math.min(STARTED_MS, end - start)
+    : (end - start) * (1 - GAP.end + GAP.start);
 }
 
 function agent(node: string, change: object) {
@@ -262,7 +266,7 @@ function audit(fake: FakeApi, end: number) {
       taken: String(taken),
       lostByKernel: String(lostByKernel),
       droppedByAgent: '0',
-      stored: String(taken - lostByKernel - missing),
+      stored: String(taken - missing),
       missingBatches: String(missing > 0 ? 1 : 0),
       duplicateBatches: String(i % 2),
     };

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { topTable } from '../../../core/flamegraph/top-table.ts';
 import { filterOptions } from '../../../web/src/parts/filter-options.ts';
 import type { Agent } from '../../../web/src/state/api.ts';
+import { unaccountedOf } from '../../../web/src/state/audit.ts';
 import {
   agentHealth,
   clusterStanding,
@@ -25,6 +26,12 @@ test('profile types have human names, and CPU comes first', () => {
   assert.equal(profileTypeName('custom:things:count::'), 'custom: things');
   assert.equal(isCpuTime('process_cpu:samples:count:cpu:nanoseconds'), false);
   assert.deepEqual(sortProfileTypes(['wall:wall:nanoseconds::', CPU, CPU]), [CPU, 'wall:wall:nanoseconds::']);
+});
+
+test('what the kernel lost was not taken, so it makes up for nothing that is unaccounted', () => {
+  const hour = { taken: 100, lostByKernel: 30, droppedByAgent: 10, acknowledged: 85 };
+  assert.equal(unaccountedOf(hour), 5);
+  assert.equal(unaccountedOf({ ...hour, acknowledged: 91 }), 0);
 });
 
 test('every key belongs to one action', () => {

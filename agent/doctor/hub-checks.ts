@@ -7,7 +7,7 @@ import { RequestSigner } from '../upload/sign-request.ts';
 import type { Check } from './check.ts';
 
 const TIMEOUT_MS = 10_000;
-/** Signatures may be 15 minutes off, on AWS as here; agents correct for what they learn, so this only warns earlier. */
+/** Signatures may be 5 minutes off, on AWS as here; agents correct for what they learn, so this only warns earlier. */
 const SKEW_WARNS_MS = 60_000;
 
 export interface ProbedHub {

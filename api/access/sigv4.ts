@@ -8,8 +8,8 @@ import { sha256Hex } from '../read-body.ts';
 export const SIGNING_ALGORITHM = 'AWS4-HMAC-SHA256';
 export const SIGNING_SERVICE = 'execute-api';
 
-/** How far a signer's clock may be from the hub's, as on AWS. */
-export const SIGNATURE_SKEW_MS = 15 * 60_000;
+/** How far a signer's clock may be from the hub's: as far as API Gateway lets it be on AWS. */
+export const SIGNATURE_SKEW_MS = 5 * 60_000;
 
 const MUST_BE_SIGNED = ['host', 'x-amz-content-sha256', 'x-amz-date'];
 

@@ -106,6 +106,83 @@ export interface QuarantinedInfo {
   readonly reason: string;
 }
 
+/** For how long windows of each resolution are kept, ms. */
+export interface KeepInfo {
+  readonly rawMs: Whole;
+  readonly fiveMinutesMs: Whole;
+  readonly hourMs: Whole;
+}
+
+export interface RetentionInfo {
+  readonly policies: readonly { readonly selector: string; readonly keep: KeepInfo }[];
+  readonly fallback: KeepInfo;
+  readonly rawKeepMinMs: Whole;
+}
+
+export interface DeletionInfo {
+  readonly id: string;
+  readonly selector: string;
+  readonly start: Whole;
+  readonly end: Whole;
+  readonly reason: string;
+  readonly createdAtMs: Whole;
+  readonly doneAtMs?: Whole;
+  readonly pendingBlocks: Whole;
+  readonly rewrittenBlocks: Whole;
+  readonly deletedRows: Whole;
+  readonly deletedSamples: Whole;
+  readonly check?: {
+    readonly blocks: Whole;
+    readonly rows: Whole;
+    readonly samples: Whole;
+    readonly unread: readonly string[];
+  };
+}
+
+export interface DamagedBlockInfo {
+  readonly blockId: string;
+  readonly minTime: Whole;
+  readonly maxTime: Whole;
+  /** missing or corrupt. */
+  readonly kind: string;
+  readonly problem: string;
+}
+
+export interface QuarantinedGroupInfo {
+  readonly group: string;
+  readonly reason: string;
+  readonly blockIds: readonly string[];
+  readonly failures: number;
+  readonly sinceMs: Whole;
+  readonly untilMs: Whole;
+}
+
+export interface CompactionJobInfo {
+  readonly group: string;
+  readonly step: string;
+  readonly level: number;
+  readonly resolutionSeconds: number;
+  readonly blockIds: readonly string[];
+  readonly versionIds: readonly string[];
+  readonly downsampleTo: readonly number[];
+}
+
+export interface CompactionStatus {
+  readonly counts: readonly {
+    readonly level: number;
+    readonly resolutionSeconds: number;
+    readonly blocks: Whole;
+    readonly bytes: Whole;
+    readonly minTime: Whole;
+    readonly maxTime: Whole;
+  }[];
+  readonly quarantined: readonly QuarantinedGroupInfo[];
+  readonly backlogAgeMs: Whole;
+  readonly plannedJobs: Whole;
+  readonly markedBlocks: Whole;
+  readonly nowMs: Whole;
+}
+
 /** What AdminService answers to each call that the command line makes. */
 interface Answers {
   ListClusters: { readonly clusters: readonly ListedCluster[]; readonly nowMs: Whole };
@@ -124,6 +201,57 @@ interface Answers {
   ListQuarantine: { readonly batches: readonly QuarantinedInfo[] };
   RequeueQuarantined: object;
   DiscardQuarantined: object;
+  GetRetention: RetentionInfo;
+  SetRetention: RetentionInfo;
+  ApplyRetention: {
+    readonly expiredBlocks: Whole;
+    readonly expiredBytes: Whole;
+    readonly partlyBlocks: Whole;
+    readonly partlyBytes: Whole;
+    readonly rewrittenBlocks: Whole;
+    readonly skipped: boolean;
+  };
+  DeleteProfiles: {
+    readonly id: string;
+    readonly samples: Whole;
+    readonly blocks: Whole;
+    readonly complete: boolean;
+  };
+  ListDeletions: { readonly deletions: readonly DeletionInfo[] };
+  SweepOrphans: {
+    readonly objects: Whole;
+    readonly rows: Whole;
+    readonly orphanCount: Whole;
+    readonly orphanBytes: Whole;
+    readonly orphans: readonly string[];
+    readonly missing: readonly string[];
+    readonly postponed: boolean;
+  };
+  ScrubBlocks: {
+    readonly blocks: Whole;
+    readonly bytes: Whole;
+    readonly damaged: readonly DamagedBlockInfo[];
+    readonly finished: boolean;
+  };
+  PlanCompaction: {
+    readonly jobs: readonly CompactionJobInfo[];
+    readonly quarantined: readonly QuarantinedGroupInfo[];
+    readonly blocks: Whole;
+    readonly backlogAgeMs: Whole;
+  };
+  RunCompaction: {
+    readonly jobs: Whole;
+    readonly blocksIn: Whole;
+    readonly blocksOut: Whole;
+    readonly bytesIn: Whole;
+    readonly bytesOut: Whole;
+    readonly samples: Whole;
+    readonly skipped: Whole;
+    readonly failed: Whole;
+    readonly left: Whole;
+  };
+  GetCompactionStatus: CompactionStatus;
+  ReleaseCompactionGroup: object;
 }
 
 /** AdminService of one hub. Errors are those of HubClient. */

@@ -1,12 +1,7 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { RetryableError } from '../../core/errors.ts';
 import { listLabelNames, listLabelValues, listServices } from '../../pipeline/list-labels.ts';
 import { selectPprof, selectSeries, selectTimeline, selectTree } from '../../pipeline/run-query.ts';
-import { openHub } from '../../server/open-hub.ts';
-import { openEmbeddedStorage } from '../../storage/embedded/open-embedded-storage.ts';
-import { UsageError } from '../exit-code.ts';
+import { openDataFolder } from '../data-folder.ts';
 import type { Terminal } from '../terminal.ts';
 import { type QuerySource, rightEdges } from './query-source.ts';
 
@@ -16,11 +11,7 @@ import { type QuerySource, rightEdges } from './query-source.ts';
  * @throws UsageError when there is no such folder, RetryableError when a server holds it
  */
 export async function folderSource(folder: string, terminal: Terminal): Promise<QuerySource> {
-  if (!existsSync(join(folder, 'cinderblock.sqlite')))
-    throw new UsageError(`${folder} is no data folder of Cinderblock`);
-  const storage = await openFolder(folder, terminal);
-  const telemetry = { count() {}, gauge() {}, log() {} };
-  const hub = openHub(storage, { telemetry, clock: terminal.now });
+  const { hub, close } = await openDataFolder(folder, terminal, 'ask the server that holds it with --url');
   const { visible, inFlight } = await hub.queue.depth();
   const waiting = visible + inFlight;
   if (waiting > 0)
@@ -56,15 +47,6 @@ export async function folderSource(folder: string, terminal: Terminal): Promise<
       return name === undefined ? listLabelNames(hub, request) : listLabelValues(hub, { ...request, name });
     },
     services: (range) => listServices(hub, range),
-    close: () => storage.close(),
+    close,
   };
-}
-
-async function openFolder(folder: string, terminal: Terminal) {
-  try {
-    return await openEmbeddedStorage({ folder, clock: terminal.now });
-  } catch (cause) {
-    if (!(cause instanceof RetryableError) || !cause.message.includes('in use')) throw cause;
-    throw new RetryableError(`${cause.message}, or ask the server that holds it with --url`, { cause });
-  }
 }

@@ -1,0 +1,162 @@
+// Verbs of `block` that work on a data folder of their own: what they print, and that what they change is right.
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { deleteMarkedBlocks } from '../../pipeline/compact-blocks.ts';
+import { sweepOrphans } from '../../pipeline/sweep-orphans.ts';
+import { openServer } from '../server/server-under-test.ts';
+import { temporaryFolder } from '../server/temporary-folder.ts';
+import { type BlockContent, inFolder, NOW, otherCodec, publish, START } from './block-folder.ts';
+import { cinderblock } from './kept-terminal.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: answers are compared field by field, which a type would only repeat.
+type Json = any;
+
+const FIRST: BlockContent = { services: ['cart', 'shop'], windows: [0, 1], batch: 'lab/n/b/1' };
+const SECOND: BlockContent = { services: ['shop'], windows: [2], batch: 'lab/n/b/2' };
+
+async function dataFolder(t: TestContext, written = otherCodec) {
+  const data = temporaryFolder(t);
+  const ids = await inFolder(data, async (hub) => [
+    await publish(hub, FIRST, written),
+    await publish(hub, SECOND, written),
+  ]);
+  const now = () => NOW;
+  const run = (args: readonly string[], overrides = {}) =>
+    cinderblock(['block', ...args, '--data', data], { now, ...overrides });
+  const json = async (...args: string[]): Promise<Json> => {
+    const { code, out, notes } = await run([...args, '--output', 'json']);
+    assert.equal(code, 0, notes);
+    return JSON.parse(out);
+  };
+  const folded = async () => {
+    const range = ['--from', String(START), '--until', String(START + 3_600_000)];
+    return (await cinderblock(['query', 'flamegraph', '--output', 'folded', ...range, '--data', data])).out;
+  };
+  const fileOf = (id: string) => join(data, 'objects', 'blocks', 'local', '0', `${id}.block`);
+  return { data, first: ids[0]!, second: ids[1]!, run, json, folded, fileOf };
+}
+
+test('ls lists blocks with samples and services, and filters', async (t) => {
+  const { first, second, run, json } = await dataFolder(t);
+  const { code, out } = await run(['ls']);
+  assert.equal(code, 0);
+  assert.match(out, new RegExp(`^${first} +0 +raw +2026-11-01T10:00:00Z +20 s +.* +48 +cart shop$`, 'm'));
+  assert.match(out, new RegExp(`^${second} +.* +10 s +.* +12 +shop$`, 'm'));
+  assert.match(out, /^2 blocks, /m);
+  const idsOf = async (...args: string[]) =>
+    (await json('ls', ...args)).blocks.map(({ blockId }: Json) => blockId);
+  assert.deepEqual(await idsOf('--service', 'cart'), [first]);
+  assert.deepEqual(await idsOf('--from', '2026-11-01T10:00:20Z'), [second]);
+  assert.deepEqual(await idsOf('--until', '2026-11-01T10:00:20Z'), [first]);
+  assert.deepEqual(await idsOf('--level', '1'), []);
+  assert.deepEqual(await idsOf('--resolution', 'raw'), [first, second]);
+  assert.deepEqual(await idsOf('--resolution', '5m'), []);
+  const cut = await run(['ls', '--limit', '1']);
+  assert.match(cut.notes, /1 more block; --limit shows more/);
+});
+
+test('what changes or lists a folder waits until no server holds it', async (t) => {
+  const folder = temporaryFolder(t);
+  const server = await openServer(t, { dataFolder: folder });
+  for (const args of [['ls'], ['rewrite', 'X'], ['quarantine', 'X'], ['quarantined'], ['restore', 'X']]) {
+    const { code, notes } = await cinderblock(['block', ...args, '--data', folder]);
+    assert.equal(code, 4, args[0]);
+    assert.match(notes, /is in use by process/);
+  }
+  await server.close();
+  assert.equal((await cinderblock(['block', 'ls', '--data', folder])).code, 0);
+});
+
+test('a block of another writer is rewritten, answers stay, and the second time there is nothing to do', async (t) => {
+  const { first, second, run, json, folded, fileOf, data } = await dataFolder(t);
+  const before = await folded();
+  const { rewrites } = await json('rewrite', first, second);
+  const ids = rewrites.map(({ newBlockId }: Json) => newBlockId);
+  assert.ok(ids.every((id: string) => id !== undefined && existsSync(fileOf(id))));
+  assert.equal(await folded(), before);
+  assert.equal((await run(['diff', fileOf(first), fileOf(ids[0])])).code, 0);
+  await inFolder(data, deleteMarkedBlocks, () => NOW + 3_600_000);
+  assert.ok(!existsSync(fileOf(first)), 'the old one is deleted as merged ones are');
+  const again = await run(['rewrite', ...ids]);
+  assert.match(again.out, new RegExp(`^${ids[0]} is in the current format already$`, 'm'));
+  assert.equal(again.out.match(/already/g)!.length, 2);
+  const gone = await run(['rewrite', first]);
+  assert.deepEqual([gone.code, /there is no live block/.test(gone.notes)], [3, true]);
+});
+
+test('a rewritten file is byte for byte what the writer makes of it, and never takes the place of another', async (t) => {
+  const { first, second, run, fileOf, data } = await dataFolder(t);
+  const out = join(data, 'copy.block');
+  const { code, notes } = await run(['rewrite', first, '--file', out]);
+  assert.equal(code, 0, notes);
+  const twice = join(data, 'twice.block');
+  assert.match((await run(['rewrite', out, '--file', twice])).out, /byte for byte the same/);
+  assert.deepEqual(readFileSync(twice), readFileSync(out));
+  assert.notDeepEqual(readFileSync(out), readFileSync(fileOf(first)));
+  assert.equal((await run(['rewrite', second, '--file', out])).code, 2, 'the file exists');
+});
+
+test('a damaged block is not rewritten', async (t) => {
+  const { first, run, fileOf } = await dataFolder(t);
+  damage(fileOf(first));
+  const { code, notes } = await run(['rewrite', first]);
+  assert.equal(code, 5, notes);
+});
+
+test('a damaged block is set aside with its reason, kept, and put back', async (t) => {
+  const { data, first, second, run, json, folded, fileOf } = await dataFolder(t);
+  const whole = await folded();
+  const sound = await run(['quarantine', first, '--yes']);
+  assert.deepEqual([sound.code, /is sound: say with --reason/.test(sound.notes)], [2, true]);
+  const bytes = damage(fileOf(first));
+  assert.equal((await run(['quarantine', first])).code, 2, 'nobody is there to ask');
+  const refused = await run(['quarantine', first], { confirm: async () => false });
+  assert.deepEqual([refused.code, refused.notes], [3, 'nothing was changed']);
+  assert.equal((await run(['quarantine', first, '--yes'])).code, 0);
+  assert.deepEqual(
+    (await json('ls')).blocks.map(({ blockId }: Json) => blockId),
+    [second],
+  );
+  const [entry] = (await json('quarantined')).blocks;
+  assert.partialDeepStrictEqual(entry, { blockId: first, hasBytes: true, services: ['cart', 'shop'] });
+  assert.match(entry.reason, /checksum/);
+  const aDayLater = () => NOW + 30 * 3_600_000;
+  await inFolder(
+    data,
+    async (hub) => {
+      await deleteMarkedBlocks(hub);
+      assert.deepEqual((await sweepOrphans(hub, { dryRun: false })).missing, []);
+    },
+    aDayLater,
+  );
+  assert.ok(!existsSync(fileOf(first)));
+  const restored = await run(['restore', first]);
+  assert.equal(restored.code, 0, restored.notes);
+  assert.match(restored.out, /is back, and damaged: /);
+  assert.deepEqual(readFileSync(fileOf(first)), bytes);
+  bytes[100]! ^= 0x10;
+  writeFileSync(fileOf(first), bytes);
+  assert.equal(await folded(), whole, 'once mended, answers are as they were');
+  assert.deepEqual((await json('quarantined')).blocks, []);
+  assert.equal((await run(['restore', first])).code, 3);
+});
+
+test('a block whose object is gone leaves the catalog too, and says so when it is wanted back', async (t) => {
+  const { first, run, fileOf } = await dataFolder(t);
+  rmSync(fileOf(first));
+  assert.match((await run(['ls'])).out, /damaged +its object is gone/);
+  assert.match((await run(['quarantine', first, '--yes'])).out, /its object is gone/);
+  assert.match((await run(['quarantined'])).out, /no object/);
+  const { code, notes } = await run(['restore', first]);
+  assert.deepEqual([code, /had no object/.test(notes)], [3, true]);
+});
+
+/** Flips a bit of a section; answers the bytes. */
+function damage(path: string): Buffer {
+  const bytes = readFileSync(path);
+  bytes[100]! ^= 0x10;
+  writeFileSync(path, bytes);
+  return bytes;
+}

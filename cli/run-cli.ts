@@ -1,11 +1,14 @@
 import { PRODUCT_VERSION } from '../server/product-version.ts';
+import { auditCommand } from './audit-command.ts';
 import { blockCommand } from './block-command.ts';
 import { clusterCommand } from './cluster-command.ts';
 import type { Command } from './command.ts';
+import { compactionCommand } from './compaction-command.ts';
 import { ExitCode, exitCodeOf, UsageError } from './exit-code.ts';
 import { pushCommand } from './push-command.ts';
 import { queryCommand } from './query-command.ts';
 import { queueCommand } from './queue-command.ts';
+import { retentionCommand } from './retention-command.ts';
 import { serveCommand } from './serve-command.ts';
 import { spoolCommand } from './spool-command.ts';
 import { InterruptedError, OutputClosedError, styled, type Terminal } from './terminal.ts';
@@ -18,13 +21,16 @@ export const COMMANDS: readonly Command[] = [
   clusterCommand,
   tokenCommand,
   queueCommand,
+  auditCommand,
+  retentionCommand,
+  compactionCommand,
   blockCommand,
   spoolCommand,
 ];
 
 const HELP = `Usage: cinderblock COMMAND [options]
 
-${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(9)}${summary}`).join('\n')}
+${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(12)}${summary}`).join('\n')}
 
   --help     of a command: what it takes
   --version  the version

@@ -1,0 +1,294 @@
+// Commands that look after what a hub stores: compaction, retention, scrub, sweep, and the audit of samples.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import type { Terminal } from '../../cli/terminal.ts';
+import type { BatchOrigin } from '../../core/batch/batch-origin.ts';
+import { quarantineGroup } from '../../pipeline/compaction-quarantine.ts';
+import { ingestBatch } from '../../pipeline/ingest-batch.ts';
+import { NOW } from '../api/api-under-test.ts';
+import type { RowSpec } from '../core/block/fixtures.ts';
+import { batchOf } from '../pipeline/fixtures.ts';
+import { temporaryFolder } from '../server/temporary-folder.ts';
+import { openHttpHub } from './http-hub.ts';
+import { cinderblock } from './kept-terminal.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: answers are compared field by field, which a type would only repeat.
+type Json = any;
+
+const HOUR = 3_600_000;
+const SHOP: RowSpec = { service: 'shop', stacks: { 'main;parse': 30 }, samples: 3 };
+const CART: RowSpec = { service: 'cart', stacks: { main: 40 }, samples: 4 };
+
+async function hub(t: TestContext) {
+  const api = await openHttpHub(t);
+  let sequence = 0;
+  const store = async (rows: readonly RowSpec[], origin: Partial<BatchOrigin> = {}) => {
+    await ingestBatch(api.hub, { cluster: 'c', bytes: batchOf(++sequence, rows, origin) });
+    await api.process();
+  };
+  const run = (args: readonly string[], overrides: Partial<Terminal> = {}) =>
+    cinderblock([...args, '--url', api.url], { now: () => api.control.now, ...overrides });
+  const json = async (...args: string[]): Promise<Json> => {
+    const { code, out, notes } = await run([...args, '--output', 'json']);
+    assert.equal(code, 0, notes);
+    return JSON.parse(out);
+  };
+  return { ...api, store, run, json };
+}
+
+test('compaction: what waits is shown, planned, run to the end, and shown as it became', async (t) => {
+  const { store, run, json, control } = await hub(t);
+  assert.match((await run(['compaction', 'status'])).out, /^no blocks\n\nnothing waits to be merged$/m);
+  for (let i = 0; i < 3; i++) await store([SHOP]);
+  control.now += 3 * HOUR;
+  const waiting = await run(['compaction', 'status']);
+  assert.match(waiting.out, /^ +0 +raw +3 +.* 2023-11-14T22:59:00Z /m);
+  assert.match(waiting.out, /^1 job to run, the oldest block waits for 3 h$/m);
+  const plan = await run(['compaction', 'plan']);
+  assert.match(plan.out, /^\S+ +close +1 +3 +raw, 5 min, 1 h$/m);
+  const shown: string[] = [];
+  const ran = await run(['compaction', 'run'], { progress: (line) => void shown.push(line) });
+  assert.equal(ran.code, 0, ran.notes);
+  assert.match(ran.out, /^1 job: 3 blocks of .* became 3 of /);
+  assert.ok(
+    shown.some((line) => line.startsWith('merged 3 blocks')),
+    shown.join('\n'),
+  );
+  assert.match((await run(['compaction', 'run'])).out, /^nothing was merged$/m);
+  const { counts, markedBlocks } = await json('compaction', 'status');
+  assert.deepEqual(
+    counts.map((one: Json) => [one.level, one.resolutionSeconds, one.blocks]),
+    [
+      [1, 0, '1'],
+      [1, 300, '1'],
+      [1, 3600, '1'],
+    ],
+  );
+  assert.equal(markedBlocks, '3');
+});
+
+test('compaction: a group in quarantine is named with its reason, and released', async (t) => {
+  const { store, run, json, control, ...api } = await hub(t);
+  for (let i = 0; i < 2; i++) await store([SHOP]);
+  control.now += 3 * HOUR;
+  const [{ group, blockIds }] = (await json('compaction', 'plan')).jobs;
+  await quarantineGroup(api.hub, { group, blockIds }, 'its totals do not match');
+  const { out } = await run(['compaction', 'status']);
+  assert.match(
+    out,
+    new RegExp(`^in quarantine: ${group}, since .*, failed 1 time, .*\n {2}its totals do not match$`, 'm'),
+  );
+  assert.match((await run(['compaction', 'run'])).out, /^nothing was merged$/m);
+  assert.equal((await run(['compaction', 'release', 'other'])).code, 3);
+  assert.equal((await run(['compaction', 'release', group])).code, 0);
+  assert.match((await run(['compaction', 'run', group, '--jobs', '1'])).out, /^1 job: /);
+});
+
+test('compaction: a job that fails is told, exit code 5', async (t) => {
+  const { store, run, control, ...api } = await hub(t);
+  for (let i = 0; i < 2; i++) await store([SHOP]);
+  const [first] = await api.hub.objects.list('blocks/', { limit: 1 });
+  await api.hub.objects.delete(first!.key);
+  control.now += 3 * HOUR;
+  const { code, notes } = await run(['compaction', 'run']);
+  assert.equal(code, 5);
+  assert.match(notes, /1 job failed; `compaction status` says why/);
+});
+
+test('retention: policies go out as they went in, and what they drop is planned and asked before', async (t) => {
+  const { store, run, json, control } = await hub(t);
+  await store([SHOP]);
+  const file = join(temporaryFolder(t), 'policies.json');
+  const policies = [{ selector: '{cluster="c"}', raw: '5d', '5m': '36h', '1h': '20d' }];
+  const set = (content: object, ...more: string[]) => {
+    writeFileSync(file, JSON.stringify(content));
+    return run(['retention', 'set', file, ...more]);
+  };
+  assert.equal((await set({ policies })).code, 2, 'nobody is there to ask');
+  const wrong = await set({ policies }, '--yes');
+  assert.deepEqual([wrong.code, /coarser ones no shorter/.test(wrong.notes)], [2, true]);
+  policies[0]!['5m'] = '132h';
+  assert.equal((await set({ policies }, '--yes')).code, 0);
+  const shown = await json('retention', 'show');
+  assert.deepEqual(shown, {
+    policies,
+    fallback: { raw: '14d', '5m': '90d', '1h': '400d' },
+    rawAtLeast: '108h',
+  });
+  assert.equal((await set(shown, '--yes')).code, 0, 'what show prints is a file for set');
+  assert.match((await run(['retention', 'show'])).out, /^\{cluster="c"\} +5d +132h +20d$/m);
+  assert.match((await run(['retention', 'plan'])).out, /^0 blocks of 0 B would be dropped$/m);
+  control.now += 6 * 24 * HOUR;
+  assert.match((await run(['retention', 'plan'])).out, /^1 block of .* would be dropped$/m);
+  const questions: string[] = [];
+  const confirm = async (question: string) => questions.push(question) > 1;
+  assert.deepEqual((await run(['retention', 'apply'], { confirm })).code, 3);
+  assert.match(questions[0]!, /^For good: 1 block of .* will be dropped, 0 rewritten\. Go on\?$/);
+  const applied = await run(['retention', 'apply'], { confirm });
+  assert.match(applied.out, /^1 block of .* dropped, 0 blocks rewritten$/m);
+  assert.match((await run(['retention', 'apply'])).out, /^0 blocks of 0 B dropped/, 'nothing to ask for');
+});
+
+test('retention: a file of policies is refused by the place that is wrong', async (t) => {
+  const { run } = await hub(t);
+  const file = join(temporaryFolder(t), 'policies.json');
+  const good = { selector: '{cluster="c"}', raw: '5d', '5m': '6d', '1h': '7d' };
+  for (const [content, message] of [
+    ['{', /JSON/],
+    ['[]', /must be \{"policies"/],
+    [JSON.stringify({ policies: [good, { ...good, raw: 5 }] }), /policy 2.*"raw" must be a text/],
+    [JSON.stringify({ policies: [{ ...good, raws: '5d' }] }), /policy 1.*has "raws"/],
+    [JSON.stringify({ policies: [{ ...good, '1h': 'long' }] }), /policy 1, "1h" is "long"/],
+    [JSON.stringify({ policies: [null] }), /policy 1/],
+  ] as const) {
+    writeFileSync(file, content);
+    const { code, notes } = await run(['retention', 'set', file, '--yes']);
+    assert.equal(code, 2, notes);
+    assert.match(notes, message);
+  }
+  assert.equal((await run(['retention', 'set', join(file, 'no')])).code, 2);
+});
+
+test('retention: a deletion says what it takes, asks, takes it, and proves it', async (t) => {
+  const { store, run, json, control } = await hub(t);
+  await store([SHOP, CART]);
+  const what = ['--selector', '{service_name="shop"}', '--from', 'now-2h', '--until', 'now'];
+  const remove = (...more: string[]) => run(['retention', 'delete', ...what, ...more]);
+  assert.match((await remove()).notes, /say with --reason why/);
+  const reason = ['--reason', 'a token in a label'];
+  const dry = await remove(...reason, '--dry-run');
+  assert.match(
+    dry.out,
+    /^would delete 3 samples in 1 block of \{service_name="shop"\} from 2023-11-14T21:00:00Z to /,
+  );
+  assert.equal((await remove(...reason)).code, 2, 'nobody is there to ask');
+  const services = async () => {
+    const range = ['--from', String(NOW - HOUR), '--until', String(NOW + HOUR)];
+    const { out } = await run([
+      'query',
+      'series',
+      '--group-by',
+      'service_name',
+      '--output',
+      'json',
+      ...range,
+    ]);
+    return JSON.parse(out).series.map(({ labels }: Json) => labels.service_name);
+  };
+  assert.deepEqual(await services(), ['cart', 'shop']);
+  const { id, samples } = await json('retention', 'delete', ...what, ...reason, '--yes');
+  assert.equal(samples, 3);
+  assert.deepEqual(await services(), ['cart']);
+  const listed = await run(['retention', 'deletions']);
+  assert.match(
+    listed.out,
+    new RegExp(
+      `^${id} {2}\\{service_name="shop"\\}, .*\n {2}.*: a token in a label\n {2}in force: .* 1 may still`,
+    ),
+  );
+  const early = await run(['retention', 'deletions', '--verify', id]);
+  assert.deepEqual([early.code, /still hold samples/.test(early.notes)], [4, true]);
+  control.now += 3 * HOUR;
+  await run(['compaction', 'run']);
+  const proof = await run(['retention', 'deletions', '--verify', id]);
+  assert.equal(proof.code, 0, proof.out + proof.notes);
+  assert.match(proof.out, /verified: 3 blocks read, none holds any of it$/m);
+  assert.equal((await run(['retention', 'deletions', '--verify', 'other'])).code, 3);
+});
+
+test('scrub reads every block, and names those that are damaged or gone', async (t) => {
+  const { store, run, ...api } = await hub(t);
+  await store([SHOP]);
+  await store([CART]);
+  assert.match((await run(['block', 'scrub'])).out, /^sound: 2 blocks, /);
+  const part = await run(['block', 'scrub', '--bytes', '1']);
+  assert.match(part.out, /^sound: 1 block, .*; the next scrub goes on from here$/m);
+  const objects = await api.hub.objects.list('blocks/', { limit: 2 });
+  await api.hub.objects.delete(objects[1]!.key);
+  await run(['block', 'scrub']);
+  const { code, out } = await run(['block', 'scrub']);
+  assert.equal(code, 5);
+  assert.match(out, /^missing: \w+, 2023-11-14T22:59:00Z to .*\n1 damaged: 2 blocks, /m);
+});
+
+test('sweep deletes what nobody refers to, and says what is missing', async (t) => {
+  const { store, run, control, ...api } = await hub(t);
+  await store([SHOP]);
+  await api.hub.objects.put('blocks/default/0/ORPHAN.block', new Uint8Array(100));
+  control.now = Date.now() + 48 * HOUR;
+  const dry = await run(['block', 'sweep', '--dry-run']);
+  assert.equal(dry.code, 0, dry.notes);
+  assert.match(dry.out, /^1 object without a block would be deleted, 100 B\n.*ORPHAN\.block$/m);
+  assert.match((await run(['block', 'sweep'])).out, /^1 object without a block deleted, 100 B$/m);
+  assert.match((await run(['block', 'sweep'])).out, /^0 objects without a block deleted, 0 B$/m);
+  const [first] = await api.hub.objects.list('blocks/', { limit: 1 });
+  await api.hub.objects.delete(first!.key);
+  const { code, out } = await run(['block', 'sweep']);
+  assert.deepEqual([code, /^missing: the object of block /m.test(out)], [5, true]);
+});
+
+test('audit: every sample is accounted for, and what is stored is counted', async (t) => {
+  const { store, run, json } = await hub(t);
+  await store([SHOP], { lost: 2, taken: 5, dropped: 2 });
+  await store([CART]);
+  const { code, out } = await run(['audit', '--stored']);
+  assert.equal(code, 0, out);
+  const [titles, hour, total, verdict] = out.trim().split('\n');
+  assert.match(
+    titles!,
+    /^hour +cluster +taken +lost by kernel +dropped by agent +acknowledged +stored +unaccounted +missing batches +duplicate batches$/,
+  );
+  assert.match(hour!, /^2023-11-14T22:00:00Z +c +9 +2 +2 +7 +7 +0 +0 +0$/);
+  assert.match(total!, /^total +9 +2 +2 +7 +7 +0 +0 +0$/);
+  assert.equal(verdict, 'accounted: every sample that was taken');
+  assert.doesNotMatch((await run(['audit'])).out, /stored/);
+  const { hours } = await json('audit', '--cluster', 'other');
+  assert.deepEqual(hours, []);
+});
+
+test('audit: what is unaccounted may still come for an hour, then exit code 5 says that it did not', async (t) => {
+  const { store, run, control } = await hub(t);
+  await store([SHOP], { taken: 8 });
+  const soon = await run(['audit']);
+  assert.equal(soon.code, 0);
+  assert.match(soon.out, /^unaccounted: 5 samples, of which 5 may still come$/m);
+  control.now += 2 * HOUR;
+  const late = await run(['audit', '--output', 'json']);
+  assert.equal(late.code, 5);
+  assert.equal(JSON.parse(late.out).total.unaccounted, 5);
+  assert.equal((await run(['audit', '--from', 'now-90d'])).code, 2);
+});
+
+test('command lines that make no sense are refused before the hub is asked', async () => {
+  for (const args of [
+    ['compaction'],
+    ['compaction', 'release'],
+    ['compaction', 'status', 'g'],
+    ['compaction', 'plan', '--jobs', '1'],
+    ['retention', 'fly'],
+    ['retention', 'set'],
+    ['retention', 'show', 'x'],
+    ['retention', 'apply', '--dry-run'],
+    ['retention', 'delete', '--selector', '{a="b"}'],
+    ['retention', 'delete', '--selector', '{a="b"}', '--from', 'now', '--until', 'now-1h', '--reason', 'x'],
+    ['audit', 'x'],
+    ['block', 'scrub', 'x'],
+    ['block', 'scrub', '--bytes', 'many'],
+  ]) {
+    const { code, notes } = await cinderblock(args, { env: { CINDERBLOCK_URL: 'http://127.0.0.1:1' } });
+    assert.equal(code, 2, `${args.join(' ')}: ${notes}`);
+  }
+});
+
+test('Ctrl-C stops between two jobs', async (t) => {
+  const { store, run, control } = await hub(t);
+  for (let i = 0; i < 2; i++) await store([SHOP]);
+  control.now += 3 * HOUR;
+  const abort = new AbortController();
+  const progress = () => abort.abort();
+  const { code, notes } = await run(['compaction', 'run'], { signal: abort.signal, progress });
+  assert.deepEqual([code, notes], [130, 'interrupted']);
+  assert.match((await run(['compaction', 'run'])).out, /^1 job: /);
+});

@@ -36,6 +36,10 @@ export interface HubShape {
   readonly ingestMemoryMb: number;
   readonly processorMemoryMb: number;
   readonly queryMemoryMb: number;
+  readonly plannerMemoryMb: number;
+  readonly workerMemoryMb: number;
+  /** How often compaction is planned, s. */
+  readonly planSeconds: number;
   /** Most batches of one call of the processor, and how long one may wait for more, s. */
   readonly processorBatches: number;
   readonly processorWindowSeconds: number;
@@ -73,8 +77,15 @@ export const ASSUMPTIONS = {
   /** Compaction reads what was stored with so many GETs a block, and merges one block of 12. */
   getsPerBlock: 2,
   blocksPerMerge: 12,
-  /** Compaction's CPU per batch, in that of the processor. */
+  /** Compaction's CPU per batch, in that of the processor. It has one core, whatever the memory. */
   compactionCpu: 1,
+  /** A job waits for storage so long, ms. */
+  jobWaitMs: 1000,
+  /** Blocks whose batches may still come are this old at most, h: a plan reads their rows, with the ids of all batches. */
+  planHours: 132,
+  /** An id of a batch: stored, bytes; reading and comparing it, ms of a core. */
+  batchIdBytes: 1.6,
+  batchIdMs: 0.0008,
   /** A query: range, h; time of the function, s; blocks that compaction left of it, each a read unit and a GET. */
   queryHours: 1,
   querySeconds: 0.3,
@@ -96,6 +107,13 @@ const BLOCK_WRITE_UNITS = { publish: 3, swap: 4, forget: 2 };
 /** An item of the ledger: names and key, and one record. test/bench/cost-model.test.ts packs real ones. */
 export const LEDGER_ITEM_BYTES = 260;
 export const LEDGER_RECORD_BYTES = 50;
+/** Of a job: reads of settings and of the lease's holder, and its lease. test/functions/compaction-requests.test.ts. */
+const JOB_READ_UNITS = 4;
+const JOB_WRITE_UNITS = 3;
+/** Its message is sent, received and deleted. */
+const JOB_QUEUE_REQUESTS = 3;
+/** Of each block that is merged: looked up, found for the swap, found for deletion, forgotten. */
+const MERGED_READ_UNITS = 4;
 const LEDGER_SLICE_SECONDS = 900;
 const READ_UNIT_BYTES = 4096;
 /** What finding the blocks of an hour reads besides them. docs/design/0003. */
@@ -141,7 +159,8 @@ export function monthlyBill(inputs: CostInputs, cpu: BatchCpu, shape: HubShape):
     clusterCheck(flow),
     objects(flow),
     storage(flow, inputs),
-    compaction(flow, cpu),
+    compaction(flow, cpu, shape),
+    plans(flow, shape),
     heartbeats(inputs, shape),
     logs(flow, cpu, shape),
     queries(flow, inputs, shape),
@@ -330,13 +349,34 @@ function storage({ batches, bytes }: Flow, { retentionDays }: CostInputs): CostC
   return perBatch('storage', priceOf('s3GbMonth', gb), `${round(gb)} GB kept`);
 }
 
-function compaction(flow: Flow, cpu: BatchCpu): CostComponent {
-  const ms = cpu.processorMs * ASSUMPTIONS.compactionCpu * (flow.bytes / 100_000);
-  const merges = flow.blocks / ASSUMPTIONS.blocksPerMerge;
+/** PUTs, GETs and write units of blocks are in other components. */
+function compaction({ batches, bytes, blocks }: Flow, cpu: BatchCpu, shape: HubShape): CostComponent {
+  const { blocksPerMerge, compactionCpu, jobWaitMs, lambdaCoreSpeed } = ASSUMPTIONS;
+  const ms = cpu.processorMs * compactionCpu * (bytes / 100_000);
+  const jobs = blocks / blocksPerMerge;
   const usd =
-    compute(flow.batches, ms / ASSUMPTIONS.lambdaCoreSpeed, CORE_MEMORY_MB) +
-    priceOf('lambdaRequest', merges);
-  return perBatch('compaction', usd, `${round(ms)} ms of a core a batch`);
+    compute(batches, ms / lambdaCoreSpeed, shape.workerMemoryMb) +
+    compute(jobs, jobWaitMs, shape.workerMemoryMb) +
+    priceOf('lambdaRequest', jobs) +
+    priceOf('sqsRequest', jobs * JOB_QUEUE_REQUESTS) +
+    priceOf('dynamoReadUnit', jobs * JOB_READ_UNITS + blocks * MERGED_READ_UNITS) +
+    priceOf('dynamoWriteUnit', jobs * JOB_WRITE_UNITS);
+  return perBatch('compaction', usd, `${round(ms)} ms of a core a batch, at ${shape.workerMemoryMb} MB`);
+}
+
+/** Each plan reads the rows of all blocks that batches may still come for. */
+function plans({ batches, blocks }: Flow, shape: HubShape): CostComponent {
+  const { monthSeconds, planHours, batchIdBytes, batchIdMs, blocksPerMerge, lambdaCoreSpeed } = ASSUMPTIONS;
+  const count = monthSeconds / shape.planSeconds;
+  const hours = monthSeconds / 3600;
+  const ids = (batches / hours) * planHours;
+  const rows = 3 * planHours + blocks / hours / blocksPerMerge;
+  const units = FIND_READ_UNITS + rows + Math.ceil((ids * batchIdBytes) / READ_UNIT_BYTES);
+  const usd =
+    priceOf('lambdaRequest', count) +
+    compute(count, (ids * batchIdMs) / lambdaCoreSpeed + units, shape.plannerMemoryMb) +
+    priceOf('dynamoReadUnit', count * units);
+  return perBatch('plans', usd, `${Math.round(units)} read units every ${shape.planSeconds} s`);
 }
 
 function heartbeats(inputs: CostInputs, shape: HubShape): CostComponent {

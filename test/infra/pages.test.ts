@@ -39,11 +39,15 @@ test('deploy.md says every field of the configuration, and every output', () => 
 
 test('the model of costs has the settings that are deployed', () => {
   const hub = synthesizedHub();
-  const functions = [...hub.ingest.all('AWS::Lambda::Function'), ...hub.query.all('AWS::Lambda::Function')];
+  const functions = Object.values(hub).flatMap((stack) => stack.all('AWS::Lambda::Function'));
   const memoryOf = (name: string) => functions.find(({ id }) => id.startsWith(name))?.Properties.MemorySize;
   assert.equal(memoryOf('Ingest'), HUB_SHAPE.ingestMemoryMb);
   assert.equal(memoryOf('Processor'), HUB_SHAPE.processorMemoryMb);
   assert.equal(memoryOf('Query'), HUB_SHAPE.queryMemoryMb);
+  assert.equal(memoryOf('CompactionPlanner'), HUB_SHAPE.plannerMemoryMb);
+  assert.equal(memoryOf('CompactionWorker'), HUB_SHAPE.workerMemoryMb);
+  const [recent] = hub.compaction.all('AWS::Scheduler::Schedule');
+  assert.equal(recent!.Properties.ScheduleExpression, `rate(${HUB_SHAPE.planSeconds / 60} minutes)`);
   const { Properties } = hub.ingest.one('AWS::Lambda::EventSourceMapping');
   assert.equal(Properties.BatchSize, HUB_SHAPE.processorBatches);
   assert.equal(Properties.MaximumBatchingWindowInSeconds, HUB_SHAPE.processorWindowSeconds);

@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises';
+import { keepCompiledCode } from './compile-cache.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
 import { parseServeCommand, type ServeCommand, USAGE } from './server-options.ts';
 import type { RunningServer } from './start-server.ts';
@@ -6,6 +8,7 @@ import { printable } from './telemetry.ts';
 
 const STATUS_EVERY_MS = 60_000;
 const NODE_MAJOR_MIN = 24;
+const WARM_UP_AFTER_MS = 2000;
 
 /** How long "ready" waits for the agent to take samples: the first time it builds the sampler. */
 const AGENT_WAIT_MS = 300_000;
@@ -39,21 +42,38 @@ async function serve(command: ServeCommand): Promise<number> {
   });
   tell(`Cinderblock ${PRODUCT_VERSION}\n`);
   tell(`  page    ${server.url}/\n  data    ${command.dataFolder}\n  access  ${accessText(command)}\n`);
-  await Promise.race([
-    server.agentReady,
-    stopped,
-    new Promise((resolve) => setTimeout(resolve, AGENT_WAIT_MS).unref()),
-  ]);
+  await Promise.race([server.agentReady, stopped, setTimeout(AGENT_WAIT_MS, undefined, { ref: false })]);
   const webProblem = await Promise.race([server.webReady, stopped.then(() => undefined)]);
   if (webProblem !== undefined) process.stderr.write(`cinderblock: ${printable(webProblem)}\n`);
   tell(`ready in ${((performance.now() - startedAt) / 1000).toFixed(1)} s; Ctrl-C stops\n`);
   const status = setInterval(statusLine(server, tell), STATUS_EVERY_MS);
+  const warmUp = startWarmUp(server);
   await stopped;
   clearInterval(status);
+  await warmUp.stop();
   tell('stopping: the last samples are being stored; Ctrl-C again stops at once\n');
   await server.close();
   tell('stopped\n');
   return 0;
+}
+
+/** When whoever started the server has had a first look. That it fails is told, and matters to nobody's data. */
+function startWarmUp({ hub, telemetry }: RunningServer): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  const run = async () => {
+    await setTimeout(WARM_UP_AFTER_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+    if (stopping.signal.aborted) return;
+    const { warmUp } = await import('./warm-up.ts');
+    await warmUp(hub, { signal: stopping.signal });
+    keepCompiledCode();
+  };
+  const ended = run().catch((error) => telemetry.log('warn', `warm-up failed: ${(error as Error).message}`));
+  return {
+    stop() {
+      stopping.abort();
+      return ended;
+    },
+  };
 }
 
 function accessText({ token, open, host }: ServeCommand): string {

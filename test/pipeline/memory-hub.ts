@@ -54,7 +54,8 @@ export function memoryHub(now: number): MemoryHub {
   };
 }
 
-function memoryObjects(stored: Map<string, Uint8Array>, io: MemoryHub['io']): ObjectStore {
+/** Objects in a map; `io` counts what is read of them. */
+export function memoryObjects(stored: Map<string, Uint8Array>, io: MemoryHub['io']): ObjectStore {
   const read = (key: string, from: number, until?: number): Uint8Array => {
     const bytes = stored.get(key);
     if (bytes === undefined) throw new RejectedError('not-found', `no object ${key}`);

@@ -6,7 +6,7 @@ import { runCompactionJob } from './compact-blocks.ts';
 import { GroupLease, LeaseLostError } from './group-lease.ts';
 import type { Hub } from './hub.ts';
 import { retentionRules } from './retention-policies.ts';
-import { restingGroups } from './rewrite-blocks.ts';
+import { type BlockJobRunner, restingGroups } from './rewrite-blocks.ts';
 import { swapBlocks } from './swap-blocks.ts';
 
 /** What retention took, or would take. */
@@ -43,9 +43,14 @@ export async function planRetentionNow(hub: Hub): Promise<RetentionPlan<BlockRow
  * Drops what is kept no longer. Expired blocks leave the catalog at once, whatever compaction does, and their objects
  * follow as those of merged blocks do; what expired in part is rewritten. A crash at any step leaves blocks that are
  * dropped by the next run.
+ * @param runJob runs what rewrites a block; default here
  * @throws RetryableError when storage does not answer: run it again
  */
-export async function enforceRetention(hub: Hub, options: { dryRun: boolean }): Promise<RetentionReport> {
+export async function enforceRetention(
+  hub: Hub,
+  options: { dryRun: boolean },
+  runJob: BlockJobRunner = (job) => runCompactionJob(hub, job),
+): Promise<RetentionReport> {
   if (options.dryRun) return reportOf(await planRetentionNow(hub));
   const lease = await GroupLease.acquire(hub, `retention/${hub.tenant}`);
   if (lease === undefined) return { ...reportOf({ expired: [], partly: [] }), skipped: true };
@@ -53,7 +58,7 @@ export async function enforceRetention(hub: Hub, options: { dryRun: boolean }): 
     const plan = await planRetentionNow(hub);
     const report = reportOf(plan);
     await dropExpired(hub, plan.expired, lease);
-    report.rewritten = await rewritePartly(hub, plan.partly, lease);
+    report.rewritten = await rewritePartly(hub, plan.partly, lease, runJob);
     hub.telemetry.count('retention_expired_blocks_total', report.expired);
     hub.telemetry.count('retention_expired_bytes_total', report.expiredBytes);
     return report;
@@ -88,13 +93,18 @@ async function dropExpired(hub: Hub, rows: readonly BlockRow[], lease: GroupLeas
   }
 }
 
-async function rewritePartly(hub: Hub, rows: readonly BlockRow[], lease: GroupLease): Promise<number> {
+async function rewritePartly(
+  hub: Hub,
+  rows: readonly BlockRow[],
+  lease: GroupLease,
+  runJob: BlockJobRunner,
+): Promise<number> {
   const resting = await restingGroups(hub);
   let rewritten = 0;
   for (const row of rows) {
     await lease.keep();
     const job = expiryJob(row);
-    if (!resting.has(job.group)) rewritten += (await runCompactionJob(hub, job)).jobs;
+    if (!resting.has(job.group)) rewritten += (await runJob(job)).jobs;
   }
   return rewritten;
 }

@@ -1,4 +1,5 @@
 import { newBlockId } from '../core/block/block-id.ts';
+import { RetryableError } from '../core/errors.ts';
 import type { Hub } from './hub.ts';
 
 /** How long a lease holds without being renewed, ms. */
@@ -46,5 +47,19 @@ export class GroupLease {
 
   async release(): Promise<void> {
     await this.#hub.leases.release(this.#name, this.#owner, this.#token);
+  }
+}
+
+/**
+ * Does work of the tenant that one at a time should do: not since two would do harm, but since they would do it twice.
+ * @throws RetryableError while somebody else does it
+ */
+export async function aloneAt<T>(hub: Hub, what: string, work: () => Promise<T>): Promise<T> {
+  const lease = await GroupLease.acquire(hub, `${what}/${hub.tenant}`);
+  if (lease === undefined) throw new RetryableError(`somebody else is at it: ${what} of ${hub.tenant}`);
+  try {
+    return await work();
+  } finally {
+    await lease.release();
   }
 }

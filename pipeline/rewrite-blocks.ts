@@ -1,4 +1,4 @@
-import { planRewrites, type RewriteJob } from '../core/compaction/plan-rewrites.ts';
+import { type BlockJob, planRewrites, type RewriteJob } from '../core/compaction/plan-rewrites.ts';
 import type { Tombstones } from '../core/retention/tombstone.ts';
 import type { BlockRow } from '../storage/block-catalog.ts';
 import { runCompactionJob } from './compact-blocks.ts';
@@ -6,6 +6,9 @@ import { listQuarantinedGroups } from './compaction-quarantine.ts';
 import type { Hub } from './hub.ts';
 import { INBOX_AGE_MS } from './sweep-orphans.ts';
 import { endDeletions, loadTombstones, SETTLE_MS } from './tombstone-store.ts';
+
+/** Runs one job that changes blocks. Answers how many went through, 0 or 1. */
+export type BlockJobRunner = (job: BlockJob) => Promise<{ readonly jobs: number }>;
 
 export interface RewriteReport {
   /** Blocks, each with its versions, that were written again without what was deleted. */
@@ -18,13 +21,21 @@ export interface RewriteReport {
 
 const DAY_MS = 24 * 3_600_000;
 
-/** Takes what was deleted out of blocks that no merge will touch soon, one after the other. */
-export async function rewriteBlocks(hub: Hub): Promise<RewriteReport> {
+/**
+ * Takes what was deleted out of blocks that no merge will touch soon, one after the other. What fails is left, and the
+ * others go on.
+ * @param runJob runs what rewrites a block; default here
+ * @throws RetryableError when storage does not answer: run it again
+ */
+export async function rewriteBlocks(
+  hub: Hub,
+  runJob: BlockJobRunner = (job) => runCompactionJob(hub, job),
+): Promise<RewriteReport> {
   const report: RewriteReport = { rewritten: 0, left: 0, done: 0 };
   const tombstones = (await loadTombstones(hub)).settled(hub.clock(), SETTLE_MS);
   if (tombstones.isEmpty) return report;
   for (const job of await jobsOf(hub, tombstones)) {
-    const { jobs } = await runCompactionJob(hub, job);
+    const { jobs } = await runJob(job);
     report.rewritten += jobs;
     report.left += 1 - jobs;
   }

@@ -1,5 +1,6 @@
 import { CorruptBlockError, RejectedError } from '../core/errors.ts';
 import type { BlockRow } from '../storage/block-catalog.ts';
+import { aloneAt } from './group-lease.ts';
 import type { Hub } from './hub.ts';
 import { openBlockOf } from './open-block.ts';
 
@@ -29,8 +30,13 @@ const PAGE = 100;
 /**
  * Reads blocks whole and checks every checksum, index and total, going on where the last run stopped. Damage costs no
  * query: answers leave out what is damaged and say so.
+ * @throws RetryableError while somebody else does the same
  */
 export async function scrubBlocks(hub: Hub, bytesMax = SCRUB_BYTES_MAX): Promise<ScrubReport> {
+  return aloneAt(hub, 'scrub', () => scrub(hub, bytesMax));
+}
+
+async function scrub(hub: Hub, bytesMax: number): Promise<ScrubReport> {
   const report: ScrubReport = { blocks: 0, bytes: 0, damaged: [], finished: false };
   const cursorKey = `scrub/${hub.tenant}`;
   let after = parseCursor(await hub.registry.setting(cursorKey));

@@ -1,6 +1,7 @@
 import { MAX_CATALOG_PAGE } from '../storage/block-catalog.ts';
 import { blocksPrefix, inboxPrefix, parseBlockKey } from '../storage/names.ts';
 import { MAX_LIST_LENGTH, type ObjectEntry } from '../storage/object-store.ts';
+import { aloneAt } from './group-lease.ts';
 import type { Hub } from './hub.ts';
 
 /** What lies in only one of object store and catalog. */
@@ -26,8 +27,13 @@ export const INBOX_AGE_MS = 21 * 24 * 3_600_000;
 /**
  * Compares all objects of the tenant with the catalog, in both directions. Crashes between two steps leave such
  * objects; nothing but damage leaves a row without one. Memory: an id per live block.
+ * @throws RetryableError while somebody else does the same
  */
 export async function sweepOrphans(hub: Hub, options: { dryRun: boolean }): Promise<SweepReport> {
+  return aloneAt(hub, 'sweep', () => sweep(hub, options));
+}
+
+async function sweep(hub: Hub, options: { dryRun: boolean }): Promise<SweepReport> {
   const report: SweepReport = {
     ...{ objects: 0, rows: 0, orphans: [], orphanBytes: 0, missing: [], postponed: false },
   };

@@ -1,13 +1,12 @@
 import { Worker } from 'node:worker_threads';
-import type { CompactionJob } from '../core/compaction/plan-compaction.ts';
-import type { RewriteJob } from '../core/compaction/plan-rewrites.ts';
+import type { BlockJob } from '../core/compaction/plan-rewrites.ts';
 import { RetryableError } from '../core/errors.ts';
 import { quarantineGroup } from '../pipeline/compaction-quarantine.ts';
 import type { Hub } from '../pipeline/hub.ts';
 import type { CompactionWorkerData, JobOutcome, JobRequest, WorkerMessage } from './compaction-worker.ts';
 
 /** Runs one job that changes blocks. Answers how many went through, 0 or 1. @throws RetryableError: run it again */
-export type JobRunner = (job: CompactionJob | RewriteJob) => Promise<{ readonly jobs: number }>;
+export type JobRunner = (job: BlockJob) => Promise<{ readonly jobs: number }>;
 
 /** A thread beside the one that serves: merging keeps a core busy for minutes, and requests must not wait for it. */
 export interface CompactionThread {
@@ -35,7 +34,7 @@ export function startCompactionThread(hub: Hub, dataFolder: string): CompactionT
   let last: Promise<unknown> = Promise.resolve();
   let idle: NodeJS.Timeout | undefined;
 
-  async function run(job: CompactionJob | RewriteJob): Promise<{ jobs: number }> {
+  async function run(job: BlockJob): Promise<{ jobs: number }> {
     if (isStopping()) return NO_JOB;
     clearTimeout(idle);
     if (worker === undefined || worker.hasEnded())
@@ -113,7 +112,7 @@ function startWorker(hub: Hub, data: CompactionWorkerData): CompactionWorker {
 }
 
 /** Its lease lapses before the group is tried again. */
-async function setAside(hub: Hub, job: CompactionJob | RewriteJob, reason: string): Promise<void> {
+async function setAside(hub: Hub, job: BlockJob, reason: string): Promise<void> {
   const { failures, until } = await quarantineGroup(hub, job, reason);
   hub.telemetry.count('compaction_failed_jobs_total', 1, { step: job.step });
   const fields = { group: job.group, blockIds: job.blockIds, failures, until };

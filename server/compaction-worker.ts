@@ -1,6 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { CompactionJob } from '../core/compaction/plan-compaction.ts';
-import type { RewriteJob } from '../core/compaction/plan-rewrites.ts';
+import type { BlockJob } from '../core/compaction/plan-rewrites.ts';
 import { RetryableError } from '../core/errors.ts';
 import { runCompactionJob } from '../pipeline/compact-blocks.ts';
 import type { Hub, HubSettings, Telemetry } from '../pipeline/hub.ts';
@@ -20,7 +19,7 @@ export interface CompactionWorkerData {
 
 /** A job to run. */
 export interface JobRequest {
-  readonly job: CompactionJob | RewriteJob;
+  readonly job: BlockJob;
   /** The hub's clock, ms since epoch. */
   readonly now: number;
 }
@@ -52,7 +51,7 @@ parentPort!.on('message', async ({ job, now }: JobRequest) => {
   say({ kind: 'outcome', outcome: await outcomeOf(job) });
 });
 
-async function outcomeOf(job: CompactionJob | RewriteJob): Promise<JobOutcome> {
+async function outcomeOf(job: BlockJob): Promise<JobOutcome> {
   try {
     const hub = await (opened ??= open());
     return { kind: 'ended', jobs: (await runCompactionJob(hub, job)).jobs };

@@ -1,9 +1,13 @@
 import { RetryableError } from '../core/errors.ts';
 import { deleteMarkedBlocks, runCompactionJob } from '../pipeline/compact-blocks.ts';
+import { enforceRetention } from '../pipeline/enforce-retention.ts';
 import type { Hub } from '../pipeline/hub.ts';
 import { planJobs } from '../pipeline/plan-jobs.ts';
 import { processBatches } from '../pipeline/process-batches.ts';
+import { rewriteBlocks } from '../pipeline/rewrite-blocks.ts';
+import { scrubBlocks } from '../pipeline/scrub-blocks.ts';
 import { sumLoss } from '../pipeline/sum-loss.ts';
+import { sweepOrphans } from '../pipeline/sweep-orphans.ts';
 import type { JobRunner } from './compaction-thread.ts';
 
 const HOUR_MS = 3_600_000;
@@ -13,6 +17,11 @@ const PROCESS_EVERY_MS = 2000;
 const COMPACT_EVERY_MS = 30_000;
 const COMPACT_ALL_EVERY_MS = HOUR_MS;
 const DELETE_EVERY_MS = 120_000;
+const RETENTION_EVERY_MS = HOUR_MS;
+const REWRITE_EVERY_MS = HOUR_MS;
+const SWEEP_EVERY_MS = 24 * HOUR_MS;
+const SCRUB_EVERY_MS = HOUR_MS;
+const SCRUB_STEP_BYTES = 128 * 1024 * 1024;
 const SUM_LOSS_EVERY_MS = 60_000;
 const BACKOFF_MIN_MS = 1000;
 const BACKOFF_MAX_MS = 30_000;
@@ -40,7 +49,10 @@ interface Job {
  */
 export function startScheduler(hub: Hub, runJob: JobRunner = (job) => runCompactionJob(hub, job)): Scheduler {
   const stopped = new AbortController();
-  const loops = [storeBatches, mergeBlocks, mergeOldBlocks, deleteBlocks, sumLosses, keepHouse]
+  const loops = [
+    ...[storeBatches, mergeBlocks, mergeOldBlocks, deleteBlocks],
+    ...[dropOldBlocks, rewriteOldBlocks, sweepObjects, verifyBlocks, sumLosses, keepHouse],
+  ]
     .map((jobOf) => jobOf(hub, runJob))
     .map((job) => runForever(hub, job, stopped.signal));
   return {
@@ -88,6 +100,40 @@ async function mergeRound(hub: Hub, scope: 'recent' | 'all', runJob: JobRunner):
 function deleteBlocks(hub: Hub): Job {
   const run = async () => (await deleteMarkedBlocks(hub)) > 0;
   return { name: 'delete-blocks', idleMs: DELETE_EVERY_MS, run };
+}
+
+function dropOldBlocks(hub: Hub, runJob: JobRunner): Job {
+  const run = async () => {
+    await enforceRetention(hub, { dryRun: false }, runJob);
+    return false;
+  };
+  return { name: 'enforce-retention', idleMs: RETENTION_EVERY_MS, run };
+}
+
+/** Takes what was deleted out of them. */
+function rewriteOldBlocks(hub: Hub, runJob: JobRunner): Job {
+  const run = async () => {
+    await rewriteBlocks(hub, runJob);
+    return false;
+  };
+  return { name: 'rewrite-blocks', idleMs: REWRITE_EVERY_MS, run };
+}
+
+function sweepObjects(hub: Hub): Job {
+  const run = async () => {
+    await sweepOrphans(hub, { dryRun: false });
+    return false;
+  };
+  return { name: 'sweep-orphans', idleMs: SWEEP_EVERY_MS, run };
+}
+
+/** A step at a time: 3 GiB a day. */
+function verifyBlocks(hub: Hub): Job {
+  const run = async () => {
+    await scrubBlocks(hub, SCRUB_STEP_BYTES);
+    return false;
+  };
+  return { name: 'scrub-blocks', idleMs: SCRUB_EVERY_MS, run };
 }
 
 function sumLosses(hub: Hub): Job {

@@ -107,7 +107,7 @@ test('clusters: agents worst first with the reason, and the audit', async () => 
   await local.getByText(/^last heartbeat \d+ s ago$/).waitFor();
   const audit = page().getByRole('region', { name: 'Audit per hour' }).locator('tbody tr');
   assert.equal(await audit.count(), 6);
-  assert.match((await audit.first().textContent())!, /local.*189,600.*400, may still come/);
+  assert.match((await audit.first().textContent())!, /local.*400, may still come/);
   const titles = page().getByRole('region', { name: 'Audit per hour' }).locator('thead');
   assert.match(
     (await titles.textContent())!,

@@ -64,7 +64,8 @@ export interface AuditHour {
   taken: number;
   lostByKernel: number;
   droppedByAgent: number;
-  stored: number;
+  /** In batches that the hub took, and stored where they cannot get lost. */
+  acknowledged: number;
   missingBatches: number;
   duplicateBatches: number;
 }
@@ -183,7 +184,7 @@ export async function auditLoss(span: Span, abort: AbortSignal): Promise<AuditHo
     taken: number(hour.taken),
     lostByKernel: number(hour.lostByKernel),
     droppedByAgent: number(hour.droppedByAgent),
-    stored: number(hour.stored),
+    acknowledged: number(hour.stored),
     missingBatches: number(hour.missingBatches),
     duplicateBatches: number(hour.duplicateBatches),
   }));

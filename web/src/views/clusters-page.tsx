@@ -1,5 +1,6 @@
 import { needsToken } from '../session/session.ts';
 import { type Agent, type AuditHour, auditLoss, type Cluster, listClusters } from '../state/api.ts';
+import { unaccountedOf } from '../state/audit.ts';
 import { cliCommand } from '../state/cli-command.ts';
 import {
   agentHealth,
@@ -56,11 +57,17 @@ export function ClustersPage() {
       </section>
       <AddCluster />
       <section class="panel padded" aria-labelledby="audit-title">
-        <h2 id="audit-title">Samples taken and stored, last 24 hours</h2>
+        <h2 id="audit-title">What became of every sample, last 24 hours</h2>
         <div class="panel-area">
           <AuditTable hours={audit.value.data ?? []} loaded={audit.value.data !== undefined} />
           <PanelState load={audit.value} what="audit" />
         </div>
+        <p class="rule">
+          Lost by kernel is no part of taken. Unaccounted: taken, and neither dropped nor acknowledged; for an
+          hour after its end, it may still come. The command line also counts what is stored in blocks, for
+          any range:
+        </p>
+        <Command text={cliCommand('audit --stored')} />
       </section>
     </>
   );
@@ -222,12 +229,12 @@ function AuditTable({ hours, loaded }: { hours: AuditHour[]; loaded: boolean }) 
             <th scope="col">Hour</th>
             <th scope="col">Cluster</th>
             <th scope="col">Taken</th>
-            <th scope="col">Stored</th>
             <th scope="col">Lost by kernel</th>
             <th scope="col">Dropped by agent</th>
+            <th scope="col">Acknowledged</th>
             <th scope="col">Unaccounted</th>
             <th scope="col">Missing batches</th>
-            <th scope="col">Duplicates, ignored</th>
+            <th scope="col">Duplicate batches</th>
           </tr>
         </thead>
         <tbody>
@@ -241,7 +248,7 @@ function AuditTable({ hours, loaded }: { hours: AuditHour[]; loaded: boolean }) 
 }
 
 function AuditRow({ hour }: { hour: AuditHour }) {
-  const unaccounted = hour.taken - hour.stored - hour.lostByKernel - hour.droppedByAgent;
+  const unaccounted = unaccountedOf(hour);
   const span = { start: hour.hourMs, end: hour.hourMs + 3_600_000 };
   const mayStillCome = clock.value - span.end < 3_600_000;
   return (
@@ -249,13 +256,14 @@ function AuditRow({ hour }: { hour: AuditHour }) {
       <th scope="row">{spanText(span, utc.value)}</th>
       <td>{hour.cluster}</td>
       <td>{formatCount(hour.taken)}</td>
-      <td>
-        {formatCount(hour.stored)} <span class="soft">{formatShare(hour.stored, hour.taken)}</span>
-      </td>
       <td>{formatCount(hour.lostByKernel)}</td>
       <td>{formatCount(hour.droppedByAgent)}</td>
+      <td>
+        {formatCount(hour.acknowledged)}{' '}
+        <span class="soft">{formatShare(hour.acknowledged, hour.taken)}</span>
+      </td>
       <td class={unaccounted > 0 ? 'cell-warn' : undefined}>
-        {formatCount(Math.max(0, unaccounted))}
+        {formatCount(unaccounted)}
         {unaccounted > 0 && mayStillCome && ', may still come'}
       </td>
       <td class={hour.missingBatches > 0 ? 'cell-warn' : undefined}>{hour.missingBatches}</td>

@@ -1,4 +1,5 @@
 import { checkCompactionRules } from '../core/compaction/compaction-rules.ts';
+import { dueSince } from '../core/compaction/due-time.ts';
 import { type CompactionJob, planCompaction } from '../core/compaction/plan-compaction.ts';
 import { listQuarantinedGroups, type QuarantinedGroup } from './compaction-quarantine.ts';
 import type { Hub } from './hub.ts';
@@ -10,7 +11,7 @@ export interface CompactionPlan {
   /** Groups in quarantine, those left out of `jobs` among them. */
   readonly quarantined: QuarantinedGroup[];
   readonly blocks: number;
-  /** How long the oldest block of a job has been waiting since it was stored, ms; 0 when there is no job. */
+  /** How long the job that waits longest could have been done, ms; 0 when there is no job. */
   readonly backlogAgeMs: number;
 }
 
@@ -36,8 +37,9 @@ export async function planJobs(hub: Hub, scope: 'recent' | 'all'): Promise<Compa
   const isPlanned = ({ group, step }: CompactionJob) =>
     !resting.has(group) && (scope === 'all' || step !== 'join');
   const jobs = planCompaction(rows, now, compaction).filter(isPlanned);
-  const waiting = new Set(jobs.flatMap((job) => job.blockIds));
-  const oldest = rows.reduce((at, row) => (waiting.has(row.blockId) ? Math.min(at, row.createdAt) : at), now);
+  const rowOf = new Map(rows.map((row) => [row.blockId, row]));
+  const inputsOf = ({ blockIds }: CompactionJob) => blockIds.map((id) => rowOf.get(id)!);
+  const oldest = jobs.reduce((at, job) => Math.min(at, dueSince(job, inputsOf(job), compaction)), now);
   const plan = { jobs, quarantined, blocks: rows.length, backlogAgeMs: now - oldest };
   hub.telemetry.gauge('compaction_planned_jobs', jobs.length);
   hub.telemetry.gauge('compaction_backlog_seconds', plan.backlogAgeMs / 1000);

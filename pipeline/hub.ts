@@ -7,6 +7,7 @@ import type { LeaseStore } from '../storage/lease.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { Registry } from '../storage/registry.ts';
 import type { AnswerCache } from './answer-cache.ts';
+import type { QueryWorkers } from './query-workers.ts';
 
 /** Where a use case tells what it does; each host turns this into its own metrics and log lines. */
 export interface Telemetry {
@@ -40,6 +41,8 @@ export interface HubSettings {
   readonly queryConcurrency: number;
   /** Most stored bytes that one query reads, about: what is left out is older, and the answer says from where on. */
   readonly queryBytesMax: number;
+  /** Flame graphs that take at least so many stored bytes to read are shared with workers, where a host has some. */
+  readonly queryFanOutBytes: number;
   /** When and how blocks are merged and downsampled. */
   readonly compaction: CompactionRules;
   /** For how long is kept what no retention policy names; absent = DEFAULT_KEEP. */
@@ -62,6 +65,7 @@ export const defaultHubSettings: HubSettings = {
   heartbeatMs: 300_000,
   queryConcurrency: 16,
   queryBytesMax: 512 * MIB,
+  queryFanOutBytes: 32 * MIB,
   compaction: DEFAULT_COMPACTION_RULES,
 };
 
@@ -99,6 +103,8 @@ export interface Hub {
   readonly tenant: string;
   readonly settings: HubSettings;
   readonly telemetry: Telemetry;
+  /** Who reads a share of large flame graphs; absent = nobody. */
+  readonly queryWorkers?: QueryWorkers;
   /** Answers that are still right; absent = none are kept. */
   readonly answers?: AnswerCache;
 }

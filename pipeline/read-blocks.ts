@@ -39,6 +39,7 @@ export interface Steps {
 
 /** One profile type of one dataset of one block, ready to be read. */
 export interface DatasetPart {
+  readonly planned: PlannedBlock<BlockRow>;
   readonly reader: BlockReader;
   readonly dataset: DatasetEntry;
   readonly type: TypeEntry;
@@ -100,7 +101,7 @@ export async function openParts(
     for (const [dataset, type] of typesOf(block.planned, block.reader, selection.profileType)) {
       const deleted = deletedIn(block.planned.row, tombstones);
       const filter = { spans: block.planned.spans, matches, duplicates: block.duplicates, deleted };
-      parts.push({ reader: block.reader, dataset, type, filter });
+      parts.push({ planned: block.planned, reader: block.reader, dataset, type, filter });
     }
   }
   return { parts: withinBudget(hub, parts, sections, completeness), completeness };
@@ -144,7 +145,8 @@ function withinBudget(
   });
 }
 
-function storedBytes(dataset: DatasetEntry, type: TypeEntry, sections: 'totals' | 'samples'): number {
+/** What reading a part takes. */
+export function storedBytes(dataset: DatasetEntry, type: TypeEntry, sections: 'totals' | 'samples'): number {
   const totals = type.totalsSection.storedLength + dataset.seriesSection.storedLength;
   if (sections === 'totals') return totals;
   return totals + dataset.symbolsSection.storedLength + type.samplesSection.storedLength;

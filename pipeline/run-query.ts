@@ -10,7 +10,7 @@ import { SymbolTable } from '../core/profile/symbol-table.ts';
 import type { Completeness } from '../core/query/completeness.ts';
 import { CoveredTime } from '../core/query/covered-time.ts';
 import { selectRows } from '../core/query/select-rows.ts';
-import { sumPerStack, TreeMerger } from '../core/query/tree-merger.ts';
+import { sumPerStack } from '../core/query/tree-merger.ts';
 import { cachedAnswer } from './cached-answer.ts';
 import type { Hub } from './hub.ts';
 import {
@@ -22,6 +22,7 @@ import {
   readParts,
   type Steps,
 } from './read-blocks.ts';
+import { sumTree } from './sum-tree.ts';
 
 /** What to look at: a profile type id, a label selector `{a="b"}`, and [start, end) in ms since epoch. */
 export interface Selection {
@@ -51,21 +52,9 @@ async function computeTree(
   hub: Hub,
   planned: PlannedSelection,
 ): Promise<{ tree: CallTree; total: bigint; rounded: boolean }> {
-  const { type } = planned;
   const blocks = await openParts(hub, planned, 'samples');
   const scale = commonScaleOf(blocks.parts);
-  const merger = new TreeMerger(scale, type.sampleUnit);
-  const covered = new CoveredTime();
-  let total = 0n;
-  await readParts(hub, blocks, readSamples, (part, { symbols, totals, samples, labelSets }) => {
-    const rows = selectRows(type.id, totals, labelSets, part.filter);
-    for (const row of rows) {
-      total += BigInt(totals.total[row]!) * BigInt(totals.scale[row]!);
-      blocks.completeness.samples += totals.samples[row]!;
-      covered.add(totals.start[row]!, totals.duration[row]!);
-    }
-    merger.add(symbols, totals, samples, rows);
-  });
+  const { merger, covered, total } = await sumTree(hub, planned, blocks, scale);
   blocks.completeness.coveredMs = covered.ms;
   const tree = merger.build();
   // The tree grows its scale when its root would pass 2^53; the total stays exact.

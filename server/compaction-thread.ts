@@ -1,9 +1,9 @@
-import { Worker } from 'node:worker_threads';
 import type { BlockJob } from '../core/compaction/plan-rewrites.ts';
 import { RetryableError } from '../core/errors.ts';
 import { quarantineGroup } from '../pipeline/compaction-quarantine.ts';
 import type { Hub } from '../pipeline/hub.ts';
-import type { CompactionWorkerData, JobOutcome, JobRequest, WorkerMessage } from './compaction-worker.ts';
+import type { CompactionWorkerData, JobOutcome, JobRequest } from './compaction-worker.ts';
+import { startWorker, type WorkerThread } from './worker-thread.ts';
 
 /** Runs one job that changes blocks. Answers how many went through, 0 or 1. @throws RetryableError: run it again */
 export type JobRunner = (job: BlockJob) => Promise<{ readonly jobs: number }>;
@@ -16,11 +16,10 @@ export interface CompactionThread {
   stop(graceMs: number): Promise<void>;
 }
 
-/** How a job ended, or that its thread did. */
-type Ending = JobOutcome | { readonly kind: 'crashed'; readonly reason: string };
-
 /** A thread without work is ended after so long, and with it goes the memory of the last job. */
 const IDLE_MS = 60_000;
+
+const WORKER = new URL('./compaction-worker.ts', import.meta.url);
 
 const NO_JOB = { jobs: 0 };
 
@@ -30,15 +29,15 @@ const NO_JOB = { jobs: 0 };
  */
 export function startCompactionThread(hub: Hub, dataFolder: string): CompactionThread {
   const stopping = new Int32Array(new SharedArrayBuffer(4));
-  let worker: CompactionWorker | undefined;
+  const data: CompactionWorkerData = { dataFolder, settings: hub.settings, stopping };
+  let worker: WorkerThread<JobRequest, JobOutcome> | undefined;
   let last: Promise<unknown> = Promise.resolve();
   let idle: NodeJS.Timeout | undefined;
 
   async function run(job: BlockJob): Promise<{ jobs: number }> {
     if (isStopping()) return NO_JOB;
     clearTimeout(idle);
-    if (worker === undefined || worker.hasEnded())
-      worker = startWorker(hub, { dataFolder, settings: hub.settings, stopping });
+    if (worker === undefined || worker.hasEnded()) worker = startWorker(WORKER, data, hub.telemetry);
     const ending = await worker.run({ job, now: hub.clock() });
     if (isStopping()) return ending.kind === 'ended' ? { jobs: ending.jobs } : NO_JOB;
     if (ending.kind === 'crashed') {
@@ -70,43 +69,6 @@ export function startCompactionThread(hub: Hub, dataFolder: string): CompactionT
       await Promise.race([last, grace]);
       clearTimeout(timer);
       await worker?.end();
-    },
-  };
-}
-
-interface CompactionWorker {
-  hasEnded(): boolean;
-  run(request: JobRequest): Promise<Ending>;
-  /** At once; a job under way ends as crashed. */
-  end(): Promise<void>;
-}
-
-function startWorker(hub: Hub, data: CompactionWorkerData): CompactionWorker {
-  const worker = new Worker(new URL('./compaction-worker.ts', import.meta.url), { workerData: data });
-  let answer: (ending: Ending) => void = () => undefined;
-  let crash: Ending | undefined;
-  const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-  const onCrash = (reason: string) => {
-    crash ??= { kind: 'crashed', reason };
-    answer(crash);
-  };
-  worker.on('message', (message: WorkerMessage) => {
-    if (message.kind === 'outcome') answer(message.outcome);
-    else (hub.telemetry[message.call] as (...args: readonly unknown[]) => void)(...message.args);
-  });
-  worker.on('error', (error) => onCrash(`its thread failed: ${error.message}`));
-  worker.on('exit', (code) => onCrash(`its thread ended with code ${code}`));
-  return {
-    hasEnded: () => crash !== undefined,
-    run(request) {
-      return new Promise((resolve) => {
-        answer = resolve;
-        worker.postMessage(request);
-      });
-    },
-    async end() {
-      await worker.terminate();
-      await ended;
     },
   };
 }

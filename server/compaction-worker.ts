@@ -1,10 +1,11 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import type { BlockJob } from '../core/compaction/plan-rewrites.ts';
 import { RetryableError } from '../core/errors.ts';
 import { runCompactionJob } from '../pipeline/compact-blocks.ts';
-import type { Hub, HubSettings, Telemetry } from '../pipeline/hub.ts';
+import type { Hub, HubSettings } from '../pipeline/hub.ts';
 import { joinEmbeddedStorage } from '../storage/embedded/open-embedded-storage.ts';
 import { openHub } from './open-hub.ts';
+import { answerRequests, forwardedTelemetry } from './worker-port.ts';
 
 // Runs in a thread of its own, started by compaction-thread.ts: merges blocks, one job after the other, on a storage
 // handle of its own. What it logs and counts goes to the thread that serves.
@@ -35,20 +36,15 @@ export type JobOutcome =
       readonly stack: string;
     };
 
-/** What the thread says; the outcome of a job comes last. */
-export type WorkerMessage =
-  | { readonly kind: 'telemetry'; readonly call: keyof Telemetry; readonly args: readonly unknown[] }
-  | { readonly kind: 'outcome'; readonly outcome: JobOutcome };
-
 const { dataFolder, settings, stopping } = workerData as CompactionWorkerData;
 
 let clockOffsetMs = 0;
 const clock = () => Date.now() + clockOffsetMs;
 let opened: Promise<Hub> | undefined;
 
-parentPort!.on('message', async ({ job, now }: JobRequest) => {
+answerRequests(async ({ job, now }: JobRequest): Promise<JobOutcome> => {
   clockOffsetMs = now - Date.now();
-  say({ kind: 'outcome', outcome: await outcomeOf(job) });
+  return outcomeOf(job);
 });
 
 async function outcomeOf(job: BlockJob): Promise<JobOutcome> {
@@ -64,7 +60,7 @@ async function outcomeOf(job: BlockJob): Promise<JobOutcome> {
 async function open(): Promise<Hub> {
   try {
     const storage = await joinEmbeddedStorage({ folder: dataFolder, clock });
-    return untilStopped(openHub(storage, { telemetry: forwarded(), clock, settings }));
+    return untilStopped(openHub(storage, { telemetry: forwardedTelemetry(), clock, settings }));
   } catch (error) {
     opened = undefined;
     throw error;
@@ -91,16 +87,4 @@ function untilStopped(hub: Hub): Hub {
       },
     },
   };
-}
-
-function forwarded(): Telemetry {
-  const forward =
-    (call: keyof Telemetry) =>
-    (...args: unknown[]) =>
-      say({ kind: 'telemetry', call, args });
-  return { count: forward('count'), gauge: forward('gauge'), log: forward('log') };
-}
-
-function say(message: WorkerMessage): void {
-  parentPort!.postMessage(message);
 }

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { Hub, HubSettings } from '../pipeline/hub.ts';
 import { openEmbeddedStorage } from '../storage/embedded/open-embedded-storage.ts';
 import { startCompactionThread } from './compaction-thread.ts';
@@ -5,6 +6,7 @@ import { createHandler } from './handle-request.ts';
 import { type HttpServer, listen } from './http-server.ts';
 import { ensureLocalCluster, localAgentCredential, localNode } from './local-cluster.ts';
 import { openHub } from './open-hub.ts';
+import { startQueryThreads } from './query-threads.ts';
 import { hasAgent, type RunningAgent, runAgent } from './run-agent.ts';
 import { startScheduler } from './scheduler.ts';
 import { serveWeb } from './serve-web.ts';
@@ -71,7 +73,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       throw storageError(dataFolder, error);
     },
   );
-  const hub = openHub(storage, { telemetry, clock, settings: options.settings });
+  const opened = openHub(storage, { telemetry, clock, settings: options.settings });
+  const { settings } = opened;
+  const queries = startQueryThreads({ dataFolder, settings, telemetry, count: availableParallelism() - 1 });
+  const hub: Hub = { ...opened, queryWorkers: queries };
   const web = serveWeb(options.web === true);
   let http: HttpServer;
   try {
@@ -112,6 +117,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await agent?.stop(AGENT_GRACE_MS);
     await http.close(CONNECTION_GRACE_MS);
     await Promise.all([scheduler.stop(DRAIN_GRACE_MS), compaction.stop(DRAIN_GRACE_MS)]);
+    await queries.stop();
     await storage.close();
   }
 }

@@ -34,6 +34,15 @@ export class CallTreeBuilder {
     return this.#paths.name(text, kind, module);
   }
 
+  /** All names by their number; number 0 is the root's. Live: they change as names are added. */
+  get names(): {
+    readonly texts: readonly string[];
+    readonly kinds: readonly number[];
+    readonly modules: readonly string[];
+  } {
+    return { texts: this.#paths.names, kinds: this.#paths.kinds, modules: this.#paths.moduleNames };
+  }
+
   /** The node under `parentNode` (0 is the root) with this name. Nodes are numbered in order of creation. */
   child(parentNode: number, nameId: number): number {
     return this.#paths.child(parentNode, nameId);

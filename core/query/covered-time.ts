@@ -27,9 +27,14 @@ export class CoveredTime {
 
   /** Length of the union, ms. */
   get ms(): number {
+    return this.runs.reduce((sum, { start, end }) => sum + end - start, 0);
+  }
+
+  /** The union, ascending. */
+  get runs(): readonly TimeSpan[] {
     this.#keepRun();
     this.#join();
-    return this.#runs.reduce((sum, { start, end }) => sum + end - start, 0);
+    return this.#runs;
   }
 
   #keepRun(): void {

@@ -4,7 +4,7 @@ import {
   type PackedSamples,
   type RowTotals,
 } from '../block/rows-sections.ts';
-import type { CallTree } from '../flamegraph/call-tree.ts';
+import type { CallTree, FrameKind } from '../flamegraph/call-tree.ts';
 import { CallTreeBuilder } from '../flamegraph/call-tree-builder.ts';
 import { StackTable } from '../profile/stack-table.ts';
 import type { Symbols } from '../profile/symbol-table.ts';
@@ -12,6 +12,21 @@ import { FrameNames } from './frame-names.ts';
 
 // Values are first summed per stack of the dataset, one array write per entry; only then do stacks become paths of
 // names in the shared call tree, once per stack that has a value. A day of windows costs its entries plus its stacks.
+
+/** What a merger has merged so far, as columns. */
+export interface MergedStacks {
+  /** By number; number 0 is not used. */
+  readonly names: {
+    readonly texts: readonly string[];
+    readonly kinds: readonly number[];
+    readonly modules: readonly string[];
+  };
+  /** Per stack: the stack that it continues, which comes before it, and the name of its last frame. Stack 0 is the empty one. */
+  readonly parents: Uint32Array;
+  readonly frames: Uint32Array;
+  /** Per stack: the value of the samples that end there, in units of the merger's scale. */
+  readonly self: Float64Array;
+}
 
 /** Merges the samples of many datasets into one call tree. */
 export class TreeMerger {
@@ -33,7 +48,31 @@ export class TreeMerger {
   /** Adds the given rows of one profile type of one dataset. */
   add(symbols: Symbols, totals: RowTotals, samples: PackedSamples, rows: Uint32Array): void {
     const sums = sumPerStack(symbols.stacks.count, totals, samples, rows, this.#scale);
-    this.#addStacks(symbols, sums);
+    this.#addSums(symbols, sums);
+  }
+
+  /** All that was added, for another merger of the same scale. */
+  stacks(): MergedStacks {
+    const { count, parents, frames } = this.#paths;
+    const { texts, kinds, modules } = this.#builder.names;
+    return {
+      names: { texts: [...texts], kinds: [...kinds], modules: [...modules] },
+      parents: parents.slice(0, count),
+      frames: frames.slice(0, count),
+      self: this.#self.slice(0, count),
+    };
+  }
+
+  /** Adds what another merger of the same scale has merged. */
+  addStacks({ names, parents, frames, self }: MergedStacks): void {
+    const nameOf = names.texts.map((text, name) =>
+      name === 0 ? 0 : this.#builder.name(text, names.kinds[name] as FrameKind, names.modules[name]!),
+    );
+    const pathOf = new Uint32Array(parents.length);
+    for (let stack = 1; stack < parents.length; stack++)
+      pathOf[stack] = this.#paths.child(pathOf[parents[stack]!]!, nameOf[frames[stack]!]!);
+    this.#growSelf(this.#paths.count);
+    for (let stack = 0; stack < parents.length; stack++) this.#self[pathOf[stack]!]! += self[stack]!;
   }
 
   build(): CallTree {
@@ -48,7 +87,7 @@ export class TreeMerger {
     return this.#builder.build();
   }
 
-  #addStacks(symbols: Symbols, sums: Float64Array): void {
+  #addSums(symbols: Symbols, sums: Float64Array): void {
     const { count, parents, frames } = symbols.stacks;
     const reached = reachedStacks(parents, sums, count);
     const nameOf = this.#names.of(symbols, reachedFrames(symbols, reached));

@@ -5,7 +5,7 @@ export const HUB_SHAPE: HubShape = {
   ingestMemoryMb: 512,
   processorMemoryMb: 1769,
   queryMemoryMb: 1769,
-  plannerMemoryMb: 1769,
+  plannerMemoryMb: 3008,
   workerMemoryMb: 3008,
   planSeconds: 300,
   processorBatches: 100,

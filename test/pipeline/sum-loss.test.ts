@@ -51,6 +51,8 @@ test('a run reads few hours of the ledger, one at a time; what is left follows',
   assert.equal(first.hours, SUM_HOURS_MAX);
   assert.ok(first.due > 0);
   await sumAll(hub);
+  assert.ok(await hub.registry.setting('loss/day/2026-11-21'));
+  assert.equal(await hub.registry.setting('loss/day/2026-11-22'), undefined);
   ledger.searches.length = 0;
   hub.now += MINUTE;
   assert.deepEqual(await sumLoss(hub), { hours: 1, due: 0 });
@@ -163,7 +165,8 @@ test('a gap that spans hours of silence counts once, in the hour after it, until
     [0, 6],
   ]);
   ledger.record(batchAt(hour - 3 * HOUR, { sequence: 5, receivedAt: NOW }));
-  for (let i = 0; i < 26; i++) {
+  // The late batch's hour is summed again after 6 hours, and what follows from it with it.
+  for (let i = 0; i < 4; i++) {
     hub.now += HOUR;
     await sumAll(hub);
   }
@@ -174,6 +177,21 @@ test('a gap that spans hours of silence counts once, in the hour after it, until
   ]);
   const { notes } = await completenessOf(hub, hour - 6 * HOUR, NOW);
   assert.deepEqual(notes, ['5 batches have not arrived: they are late or lost']);
+});
+
+test('where numbers of batches do not follow time, all hours together say what is missing', async () => {
+  const { hub, ledger } = hubWithLedger();
+  const hour = NOW - 20 * MINUTE;
+  for (const [ago, sequence] of [
+    [5, 3],
+    [4, 10],
+    [3, 1],
+    [3, 5],
+  ] as const)
+    ledger.record(batchAt(hour - ago * HOUR, { sequence }));
+  await sumAll(hub);
+  const { notes } = await completenessOf(hub, hour - 6 * HOUR, NOW);
+  assert.deepEqual(notes, ['6 batches have not arrived: they are late or lost']);
 });
 
 test('sums stay when the ledger has expired', async () => {

@@ -70,6 +70,10 @@ export class QueryStack extends Stack {
       value: this.api.http.url,
       description: 'For Grafana, SDKs and the CLI',
     });
+    new CfnOutput(this, 'AdminFunctionName', {
+      value: this.admin.function.functionName,
+      description: 'Who may invoke it is an administrator, and issues the first API token',
+    });
     new CfnOutput(this, 'SignInIssuer', { value: people.issuer });
     new CfnOutput(this, 'SignInClientId', { value: people.clientId });
     if (!config.web) return;

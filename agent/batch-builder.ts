@@ -108,8 +108,9 @@ export class BatchBuilder {
     this.#window = new BlockBuilder();
     const start = status?.windowStartMs ?? timeRangeOf(timesOf(window)).minTime;
     // A second part of the same window (after a restart of the engine) goes into a batch of its own: its rows would
-    // pass for duplicates of the first part's.
-    if (start <= this.#newestStart) this.flush();
+    // pass for duplicates of the first part's. And no batch spans two hours, so that the hub's ledger, which counts a
+    // batch where it begins, and blocks count the same windows into the same hour.
+    if (start <= this.#newestStart || hourOf(start) !== hourOf(this.#newestStart)) this.flush();
     this.#newestStart = Math.max(this.#newestStart, start);
     const { labels, drop, seriesMax, spool } = this.#options;
     const arrived = samplesIn(window.datasets());
@@ -202,6 +203,10 @@ export class BatchBuilder {
     const blockId = batchId.replaceAll('/', '_');
     return writer.finish({ blockId, tenant: '', level: 0, resolutionSeconds: 0, origin }, [batchId]).bytes;
   }
+}
+
+function hourOf(timeMs: number): number {
+  return Math.floor(timeMs / 3_600_000);
 }
 
 function samplesIn(datasets: Iterable<DatasetBuilder>): number {

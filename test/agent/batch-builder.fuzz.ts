@@ -1,6 +1,6 @@
 // Conservation: whatever windows come, with whatever rules and limits, the batches' kept, dropped and lost sum up to
 // what the engine took and the kernel lost, every batch holds exactly the samples that it says, and no row of a batch
-// passes for a duplicate of another.
+// passes for a duplicate of another. No batch spans two hours.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BatchBuilder } from '../../agent/batch-builder.ts';
@@ -41,7 +41,8 @@ async function simulate(seed: number): Promise<void> {
     bytesTarget: random() < 0.5 ? 1_500 : undefined,
   });
   const expected = { taken: 0, lost: 0, sent: 0 };
-  let startMs = 1_700_000_000_000;
+  // A few windows before an hour is over.
+  let startMs = 1_700_002_800_000 - wholeBetween(random, 0, 8) * WINDOW_MS;
   for (let i = 0; i < wholeBetween(random, 1, 8); i++) {
     // Sometimes the same window comes in two parts, as after a restart of the engine.
     if (random() < 0.8) startMs += WINDOW_MS;
@@ -91,6 +92,8 @@ async function readBatches(spool: Spool): Promise<{ taken: number; lost: number;
   return said;
 }
 
+const hourOf = (timeMs: number) => Math.floor(timeMs / 3_600_000);
+
 /** Every row is known by its series, profile type and window, and is worth its samples' periods. */
 async function checkRows(block: BlockReader, kept: number): Promise<number> {
   let samples = 0;
@@ -102,6 +105,7 @@ async function checkRows(block: BlockReader, kept: number): Promise<number> {
         const labels = dataset.labelSets[rows.series[row]!]!;
         assert.equal(labelValue(labels, 'service_name'), entry.service);
         assert.equal(labelValue(labels, 'cluster'), 'c');
+        assert.equal(hourOf(rows.start[row]!), hourOf(block.directory.origin!.firstWindow), 'one hour');
         const key = `${type}|${rows.start[row]}|${labelsKey(labels)}`;
         assert.ok(!seen.has(key), `two rows are ${key}`);
         seen.add(key);

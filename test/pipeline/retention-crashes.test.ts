@@ -149,11 +149,9 @@ test('killed at every step of a rewrite, what was deleted stays away and nothing
     async ({ hub, rows }, when, isDone) => {
       assert.deepEqual(await answers(hub), expectedOf(rows.filter((row) => !isGone(row))), when);
       if (!isDone) return;
-      const [{ id }] = (await listDeletions(hub)) as [{ id: string }];
-      const [{ check, pendingBlocks }] = (await listDeletions(hub, { verify: id })) as [
-        { check: { rows: number }; pendingBlocks: number },
-      ];
-      assert.deepEqual([pendingBlocks, check.rows], [0, 0], when);
+      const [deletion] = await listDeletions(hub);
+      const [proven] = await listDeletions(hub, { verify: deletion!.id });
+      assert.deepEqual([proven!.pendingBlocks, proven!.check!.rows], [0, 0], when);
     },
   );
 });

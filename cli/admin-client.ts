@@ -139,6 +139,20 @@ export interface DeletionInfo {
   };
 }
 
+export interface BlockInfo {
+  readonly blockId: string;
+  readonly level: number;
+  readonly resolutionSeconds: number;
+  readonly minTime: Whole;
+  readonly maxTime: Whole;
+  readonly bytes: Whole;
+  readonly createdAtMs: Whole;
+  readonly services: readonly string[];
+  /** Absent where `problem` says why. */
+  readonly samples?: Whole;
+  readonly problem: string;
+}
+
 export interface DamagedBlockInfo {
   readonly blockId: string;
   readonly minTime: Whole;
@@ -218,6 +232,7 @@ interface Answers {
     readonly complete: boolean;
   };
   ListDeletions: { readonly deletions: readonly DeletionInfo[] };
+  ListBlocks: { readonly blocks: readonly BlockInfo[]; readonly matching: Whole };
   SweepOrphans: {
     readonly objects: Whole;
     readonly rows: Whole;

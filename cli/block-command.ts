@@ -1,4 +1,5 @@
 import { listBlocks } from '../pipeline/list-blocks.ts';
+import { AdminClient } from './admin-client.ts';
 import { blockPaths } from './block/block-file.ts';
 import {
   type ChangeRequest,
@@ -10,7 +11,7 @@ import {
 } from './block/change-blocks.ts';
 import { inspectAll, verifyAll } from './block/check-blocks.ts';
 import { scrubHub, sweepHub } from './block/check-hub.ts';
-import { parseResolution, showBlocks } from './block/show-blocks.ts';
+import { blocksOfHub, parseResolution, showBlocks } from './block/show-blocks.ts';
 import { showDiff } from './block/show-diff.ts';
 import { type Command, oneOf, readOptions, wholeNumber } from './command.ts';
 import { CONFIRM_HELP, confirmOptions } from './confirm.ts';
@@ -43,13 +44,13 @@ BLOCK is a file, or with --data the id of a block in that data folder.
                      of each series in each window; exit code 5 when they differ
 
 Of a data folder (--data DIR) that no server holds
-  ls                 list its blocks
   rewrite ID…        write them anew in the current format, nothing left out; one FILE instead with --file OUT
   quarantine ID…     take damaged ones out of all answers, and keep them aside
   quarantined        list what was set aside, with the reason
   restore ID…        put back what was set aside
 
 Of a server
+  ls                 list its blocks; also of a data folder that no server holds, with --data
   scrub              read every block and check it; exit code 5 when one is damaged or missing
   sweep              delete objects that nothing refers to, and name blocks whose object is gone
 
@@ -150,7 +151,12 @@ async function ls(values: Values, isJson: boolean, terminal: Terminal): Promise<
     ...(resolution !== undefined && { resolutionSeconds: parseResolution(resolution) }),
     limit: limit === undefined ? LISTED_DEFAULT : wholeNumber('--limit', limit, 1, LISTED_MAX),
   };
-  const { hub, close } = await openDataFolder(folderOf(values), terminal);
+  if (values.data === undefined) {
+    await showBlocks(blocksOfHub(new AdminClient(values, terminal)), filter, isJson, terminal);
+    return ExitCode.ok;
+  }
+  if (values.url !== undefined) throw new UsageError('--data and --url name two places to ask; choose one');
+  const { hub, close } = await openDataFolder(values.data, terminal, 'ask it with --url');
   try {
     await showBlocks((asked) => listBlocks(hub, asked), filter, isJson, terminal);
     return ExitCode.ok;

@@ -100,7 +100,7 @@ async function showStatus({ admin, isJson, terminal }: Ask): Promise<number> {
 
 function backlogText(jobs: number, ageMs: number): string {
   if (jobs === 0) return 'nothing waits to be merged\n';
-  return `${counted(jobs, 'job')} to run, the oldest block waits for ${durationText(ageMs)}\n`;
+  return `${counted(jobs, 'job')} to run, the longest wait is ${durationText(ageMs)}\n`;
 }
 
 function groupsText(groups: readonly QuarantinedGroupInfo[], terminal: Terminal): string {

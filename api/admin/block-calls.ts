@@ -3,6 +3,7 @@ import { RejectedError } from '../../core/errors.ts';
 import { runCompactionJobs } from '../../pipeline/compact-blocks.ts';
 import { type QuarantinedGroup, releaseGroup } from '../../pipeline/compaction-quarantine.ts';
 import { compactionStatus } from '../../pipeline/compaction-status.ts';
+import { LISTED_BLOCKS_MAX, type ListedBlock, listBlocks } from '../../pipeline/list-blocks.ts';
 import { planJobs } from '../../pipeline/plan-jobs.ts';
 import { SCRUB_BYTES_MAX, scrubBlocks } from '../../pipeline/scrub-blocks.ts';
 import { sweepOrphans } from '../../pipeline/sweep-orphans.ts';
@@ -12,6 +13,7 @@ import { allWhole, whole } from '../whole-number.ts';
 
 type BlockCalls = Pick<
   ServiceImpl<typeof AdminService>,
+  | 'listBlocks'
   | 'sweepOrphans'
   | 'scrubBlocks'
   | 'planCompaction'
@@ -20,6 +22,7 @@ type BlockCalls = Pick<
   | 'releaseCompactionGroup'
 >;
 
+const LISTED_DEFAULT = 100;
 const SCRUB_BYTES_DEFAULT = 256 * 1024 * 1024;
 const JOBS_DEFAULT = 10;
 const JOBS_MAX = 100;
@@ -27,6 +30,18 @@ const JOBS_MAX = 100;
 const ORPHANS_LISTED_MAX = 1000;
 
 export const blockCalls: BlockCalls = {
+  async listBlocks({ from, until, service, level, resolutionSeconds, limit }, context) {
+    const most = limited('limit', limit ?? LISTED_DEFAULT, LISTED_BLOCKS_MAX);
+    const filter = {
+      ...(from !== undefined && { from: Number(from) }),
+      ...(until !== undefined && { until: Number(until) }),
+      ...{ level, resolutionSeconds, limit: most },
+      service: service === '' ? undefined : service,
+    };
+    const { blocks, matching } = await listBlocks(callOf(context).hub, filter);
+    return { blocks: blocks.map(blockFields), matching: whole(matching) };
+  },
+
   async sweepOrphans({ dryRun }, context) {
     const report = await sweepOrphans(callOf(context).hub, { dryRun });
     return {
@@ -99,6 +114,27 @@ export const blockCalls: BlockCalls = {
     throw new RejectedError('not-found', `no group ${JSON.stringify(group)} is in quarantine`);
   },
 };
+
+function blockFields({
+  blockId,
+  level,
+  resolutionSeconds,
+  services,
+  samples,
+  problem,
+  ...block
+}: ListedBlock) {
+  return {
+    ...{ blockId, level, resolutionSeconds },
+    services: [...services],
+    minTime: whole(block.minTime),
+    maxTime: whole(block.maxTime),
+    bytes: whole(block.bytes),
+    createdAtMs: whole(block.createdAt),
+    samples: samples === undefined ? undefined : whole(samples),
+    problem: problem ?? '',
+  };
+}
 
 function scopeOf(all: boolean): 'recent' | 'all' {
   return all ? 'all' : 'recent';

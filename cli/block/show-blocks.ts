@@ -1,4 +1,5 @@
 import type { BlockFilter, ListedBlock } from '../../pipeline/list-blocks.ts';
+import type { AdminClient, BlockInfo } from '../admin-client.ts';
 import { UsageError } from '../exit-code.ts';
 import { bytesText, count, counted, durationText, timeText } from '../quantity.ts';
 import { jsonText } from '../query/answer-json.ts';
@@ -8,6 +9,31 @@ import { parseDuration } from '../time-argument.ts';
 
 /** Where blocks are listed: a data folder, or a hub. */
 export type ListBlocks = (filter: BlockFilter) => Promise<{ blocks: ListedBlock[]; matching: number }>;
+
+/** Blocks of a hub. */
+export function blocksOfHub(admin: AdminClient): ListBlocks {
+  return async ({ from, until, service, level, resolutionSeconds, limit }) => {
+    const request = {
+      ...(from !== undefined && { from: String(from) }),
+      ...(until !== undefined && { until: String(until) }),
+      ...{ service, level, resolutionSeconds, limit },
+    };
+    const { blocks, matching } = await admin.call('ListBlocks', request);
+    return { blocks: blocks.map(listedBlock), matching: Number(matching) };
+  };
+}
+
+function listedBlock({ createdAtMs, problem, samples, ...block }: BlockInfo): ListedBlock {
+  return {
+    ...block,
+    minTime: Number(block.minTime),
+    maxTime: Number(block.maxTime),
+    bytes: Number(block.bytes),
+    createdAt: Number(createdAtMs),
+    ...(samples !== undefined && { samples: Number(samples) }),
+    ...(problem !== '' && { problem }),
+  };
+}
 
 /** One line per block. */
 export async function showBlocks(

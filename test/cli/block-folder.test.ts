@@ -3,8 +3,14 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { deleteMarkedBlocks } from '../../pipeline/compact-blocks.ts';
+import { rewriteBlock } from '../../cli/block/rewrite-block.ts';
+import { BlockReader, bytesSource } from '../../core/block/block-reader.ts';
+import { BlockWriter } from '../../core/block/block-writer.ts';
+import { compactBlocks, deleteMarkedBlocks } from '../../pipeline/compact-blocks.ts';
+import { blockRowOf } from '../../pipeline/process-batches.ts';
 import { sweepOrphans } from '../../pipeline/sweep-orphans.ts';
+import { blockKey } from '../../storage/names.ts';
+import { zstdCodec } from '../../storage/zstd-codec.ts';
 import { openServer } from '../server/server-under-test.ts';
 import { temporaryFolder } from '../server/temporary-folder.ts';
 import { type BlockContent, inFolder, NOW, otherCodec, publish, START } from './block-folder.ts';
@@ -85,6 +91,48 @@ test('a block of another writer is rewritten, answers stay, and the second time 
   const gone = await run(['rewrite', first]);
   assert.deepEqual([gone.code, /there is no live block/.test(gone.notes)], [3, true]);
 });
+
+test('a raw block that coarser versions sum is rewritten, and goes on to count once', async (t) => {
+  const { data, json, folded, run } = await dataFolder(t);
+  await inFolder(data, (hub) => compactBlocks(hub, 'all'));
+  const { blocks } = await json('ls');
+  assert.deepEqual(
+    blocks.map(({ resolutionSeconds }: Json) => resolutionSeconds).sort((a: number, b: number) => a - b),
+    [0, 300, 3600],
+  );
+  const raw = blocks.find(({ resolutionSeconds }: Json) => resolutionSeconds === 0).blockId;
+  const stored = join(data, 'objects', 'blocks', 'local', '1', `${raw}.block`);
+  const reader = await BlockReader.open(bytesSource(readFileSync(stored)), zstdCodec);
+  const { bytes } = await rewriteBlock(reader);
+  assert.deepEqual(Buffer.from(bytes), readFileSync(stored), 'a merged block comes out byte for byte, too');
+  const before = await folded();
+  const whole = await timeline(data);
+  await inFolder(data, async (hub) => {
+    const row = (await hub.catalog.get(raw))!;
+    await hub.objects.delete(blockKey(row.tenant, row.level, raw));
+    const other = new BlockWriter(otherCodec);
+    for (const entry of reader.directory.datasets) other.addDataset(await reader.dataset(entry));
+    const { blockId, tenant, level, resolutionSeconds } = reader.directory;
+    const written = other.finish({ blockId, tenant, level, resolutionSeconds }, row.batchIds);
+    await hub.objects.put(blockKey(tenant, level, raw), written.bytes);
+    await hub.catalog.swap({ remove: [raw], add: [], token: 'out' });
+    await hub.catalog.forget(raw);
+    await hub.catalog.publish(blockRowOf({ ...written, batchIds: row.batchIds }, row.createdAt));
+  });
+  assert.equal((await json('rewrite', raw)).rewrites[0].newBlockId.length, 26);
+  assert.equal((await run(['rewrite', raw])).code, 3, 'it is gone');
+  assert.equal(await folded(), before);
+  assert.equal(await timeline(data), whole);
+});
+
+/** One point for the whole day: of the coarsest version. */
+async function timeline(data: string): Promise<string> {
+  const day = ['--from', '2026-11-01', '--until', '2026-11-02', '--points', '1', '--output', 'json'];
+  const { out } = await cinderblock(['query', 'series', ...day, '--data', data], { now: () => NOW });
+  const { completeness, series } = JSON.parse(out);
+  assert.equal(completeness.resolutionSeconds, 3600);
+  return JSON.stringify(series);
+}
 
 test('a rewritten file is byte for byte what the writer makes of it, and never takes the place of another', async (t) => {
   const { first, second, run, fileOf, data } = await dataFolder(t);

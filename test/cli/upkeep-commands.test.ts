@@ -45,7 +45,7 @@ test('compaction: what waits is shown, planned, run to the end, and shown as it 
   control.now += 3 * HOUR;
   const waiting = await run(['compaction', 'status']);
   assert.match(waiting.out, /^ +0 +raw +3 +.* 2023-11-14T22:59:00Z /m);
-  assert.match(waiting.out, /^1 job to run, the oldest block waits for 3 h$/m);
+  assert.match(waiting.out, /^1 job to run, the longest wait is [\d.]+ h$/m);
   const plan = await run(['compaction', 'plan']);
   assert.match(plan.out, /^\S+ +close +1 +3 +raw, 5 min, 1 h$/m);
   const shown: string[] = [];
@@ -196,6 +196,28 @@ test('retention: a deletion says what it takes, asks, takes it, and proves it', 
   assert.equal(proof.code, 0, proof.out + proof.notes);
   assert.match(proof.out, /verified: 3 blocks read, none holds any of it$/m);
   assert.equal((await run(['retention', 'deletions', '--verify', 'other'])).code, 3);
+});
+
+test('ls lists the blocks of a hub as those of a folder, damaged ones with what is wrong', async (t) => {
+  const { store, run, json, ...api } = await hub(t);
+  await store([SHOP]);
+  await store([CART]);
+  const { blocks } = await json('block', 'ls');
+  assert.partialDeepStrictEqual(blocks[0], { level: 0, resolutionSeconds: 0, minTime: NOW - 60_000 });
+  assert.deepEqual(blocks.map(({ services, samples }: Json) => [services, samples]).sort(), [
+    [['cart'], 4],
+    [['shop'], 3],
+  ]);
+  const filtered = await json('block', 'ls', '--service', 'cart', '--level', '0', '--resolution', 'raw');
+  assert.deepEqual([filtered.matching, filtered.blocks[0].services], [1, ['cart']]);
+  assert.deepEqual((await json('block', 'ls', '--until', String(NOW - 60_000))).blocks, []);
+  const [first] = await api.hub.objects.list('blocks/', { limit: 1 });
+  await api.hub.objects.delete(first!.key);
+  assert.match(
+    (await run(['block', 'ls'])).out,
+    / damaged +its object is gone$[\s\S]*^2 blocks, .*, 1 damaged$/m,
+  );
+  assert.match((await run(['block', 'ls', '--limit', '1'])).notes, /1 more block; --limit shows more/);
 });
 
 test('scrub reads every block, and names those that are damaged or gone', async (t) => {

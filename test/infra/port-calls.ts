@@ -215,6 +215,7 @@ export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>
     const deletion = { selector: '{cluster="c"}', start: 0, end: NOW, reason: 'test' };
     const { id } = await call('DeleteProfiles', deletion);
     await call('ListDeletions', { verify: id });
+    await call('ListBlocks', {});
     await call('SweepOrphans', { dryRun: true });
     await call('ScrubBlocks', {});
     await call('PlanCompaction', { all: true });

@@ -10,7 +10,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import type { Message } from "@bufbuild/protobuf";
 import type { Agent, ListClustersRequestSchema, ListClustersResponseSchema, LossHour } from "./query_pb.js";
 import type { ApplyRetentionRequestSchema, ApplyRetentionResponseSchema, DeleteProfilesRequestSchema, DeleteProfilesResponseSchema, GetRetentionRequestSchema, GetRetentionResponseSchema, ListDeletionsRequestSchema, ListDeletionsResponseSchema, SetRetentionRequestSchema } from "./retention_pb.js";
-import type { GetCompactionStatusRequestSchema, GetCompactionStatusResponseSchema, PlanCompactionRequestSchema, PlanCompactionResponseSchema, ReleaseCompactionGroupRequestSchema, ReleaseCompactionGroupResponseSchema, RunCompactionRequestSchema, RunCompactionResponseSchema, ScrubBlocksRequestSchema, ScrubBlocksResponseSchema, SweepOrphansRequestSchema, SweepOrphansResponseSchema } from "./blocks_pb.js";
+import type { GetCompactionStatusRequestSchema, GetCompactionStatusResponseSchema, ListBlocksRequestSchema, ListBlocksResponseSchema, PlanCompactionRequestSchema, PlanCompactionResponseSchema, ReleaseCompactionGroupRequestSchema, ReleaseCompactionGroupResponseSchema, RunCompactionRequestSchema, RunCompactionResponseSchema, ScrubBlocksRequestSchema, ScrubBlocksResponseSchema, SweepOrphansRequestSchema, SweepOrphansResponseSchema } from "./blocks_pb.js";
 
 /**
  * Describes the file cinderblock/v1/admin.proto.
@@ -1081,6 +1081,14 @@ export declare const AdminService: GenService<{
     methodKind: "unary";
     input: typeof ListDeletionsRequestSchema;
     output: typeof ListDeletionsResponseSchema;
+  },
+  /**
+   * @generated from rpc cinderblock.v1.AdminService.ListBlocks
+   */
+  listBlocks: {
+    methodKind: "unary";
+    input: typeof ListBlocksRequestSchema;
+    output: typeof ListBlocksResponseSchema;
   },
   /**
    * @generated from rpc cinderblock.v1.AdminService.SweepOrphans

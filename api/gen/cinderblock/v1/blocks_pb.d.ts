@@ -13,6 +13,141 @@ import type { Message } from "@bufbuild/protobuf";
 export declare const file_cinderblock_v1_blocks: GenFile;
 
 /**
+ * What is absent is not asked for.
+ *
+ * @generated from message cinderblock.v1.ListBlocksRequest
+ */
+export declare type ListBlocksRequest = Message<"cinderblock.v1.ListBlocksRequest"> & {
+  /**
+   * Blocks that overlap [from, until).
+   *
+   * @generated from field: optional int64 from = 1;
+   */
+  from?: bigint | undefined;
+
+  /**
+   * @generated from field: optional int64 until = 2;
+   */
+  until?: bigint | undefined;
+
+  /**
+   * @generated from field: string service = 3;
+   */
+  service: string;
+
+  /**
+   * @generated from field: optional uint32 level = 4;
+   */
+  level?: number | undefined;
+
+  /**
+   * 0 = raw.
+   *
+   * @generated from field: optional uint32 resolution_seconds = 5;
+   */
+  resolutionSeconds?: number | undefined;
+
+  /**
+   * Most blocks that are listed, the oldest; default 100, at most 1,000. Of each, its directory is read.
+   *
+   * @generated from field: optional uint32 limit = 6;
+   */
+  limit?: number | undefined;
+};
+
+/**
+ * Describes the message cinderblock.v1.ListBlocksRequest.
+ * Use `create(ListBlocksRequestSchema)` to create a new message.
+ */
+export declare const ListBlocksRequestSchema: GenMessage<ListBlocksRequest>;
+
+/**
+ * @generated from message cinderblock.v1.ListBlocksResponse
+ */
+export declare type ListBlocksResponse = Message<"cinderblock.v1.ListBlocksResponse"> & {
+  /**
+   * @generated from field: repeated cinderblock.v1.Block blocks = 1;
+   */
+  blocks: Block[];
+
+  /**
+   * How many there are in all.
+   *
+   * @generated from field: int64 matching = 2;
+   */
+  matching: bigint;
+};
+
+/**
+ * Describes the message cinderblock.v1.ListBlocksResponse.
+ * Use `create(ListBlocksResponseSchema)` to create a new message.
+ */
+export declare const ListBlocksResponseSchema: GenMessage<ListBlocksResponse>;
+
+/**
+ * @generated from message cinderblock.v1.Block
+ */
+export declare type Block = Message<"cinderblock.v1.Block"> & {
+  /**
+   * @generated from field: string block_id = 1;
+   */
+  blockId: string;
+
+  /**
+   * @generated from field: uint32 level = 2;
+   */
+  level: number;
+
+  /**
+   * @generated from field: uint32 resolution_seconds = 3;
+   */
+  resolutionSeconds: number;
+
+  /**
+   * @generated from field: int64 min_time = 4;
+   */
+  minTime: bigint;
+
+  /**
+   * @generated from field: int64 max_time = 5;
+   */
+  maxTime: bigint;
+
+  /**
+   * @generated from field: int64 bytes = 6;
+   */
+  bytes: bigint;
+
+  /**
+   * @generated from field: int64 created_at_ms = 7;
+   */
+  createdAtMs: bigint;
+
+  /**
+   * @generated from field: repeated string services = 8;
+   */
+  services: string[];
+
+  /**
+   * Absent when its directory cannot be read; then `problem` says why.
+   *
+   * @generated from field: optional int64 samples = 9;
+   */
+  samples?: bigint | undefined;
+
+  /**
+   * @generated from field: string problem = 10;
+   */
+  problem: string;
+};
+
+/**
+ * Describes the message cinderblock.v1.Block.
+ * Use `create(BlockSchema)` to create a new message.
+ */
+export declare const BlockSchema: GenMessage<Block>;
+
+/**
  * @generated from message cinderblock.v1.SweepOrphansRequest
  */
 export declare type SweepOrphansRequest = Message<"cinderblock.v1.SweepOrphansRequest"> & {
@@ -209,7 +344,7 @@ export declare type PlanCompactionResponse = Message<"cinderblock.v1.PlanCompact
   blocks: bigint;
 
   /**
-   * How long the oldest block of a job has been waiting since it was stored; 0 when there is none.
+   * How long the job that waits longest could have been done; 0 when there is none.
    *
    * @generated from field: int64 backlog_age_ms = 4;
    */

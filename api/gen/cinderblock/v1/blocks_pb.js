@@ -10,117 +10,138 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file cinderblock/v1/blocks.proto.
  */
 export const file_cinderblock_v1_blocks = /*@__PURE__*/
-  fileDesc("ChtjaW5kZXJibG9jay92MS9ibG9ja3MucHJvdG8SDmNpbmRlcmJsb2NrLnYxIiYKE1N3ZWVwT3JwaGFuc1JlcXVlc3QSDwoHZHJ5X3J1bhgBIAEoCCKWAQoUU3dlZXBPcnBoYW5zUmVzcG9uc2USDwoHb2JqZWN0cxgBIAEoAxIMCgRyb3dzGAIgASgDEhQKDG9ycGhhbl9jb3VudBgDIAEoAxIUCgxvcnBoYW5fYnl0ZXMYBCABKAMSDwoHb3JwaGFucxgFIAMoCRIPCgdtaXNzaW5nGAYgAygJEhEKCXBvc3Rwb25lZBgHIAEoCCI6ChJTY3J1YkJsb2Nrc1JlcXVlc3QSFgoJYnl0ZXNfbWF4GAEgASgDSACIAQFCDAoKX2J5dGVzX21heCJ1ChNTY3J1YkJsb2Nrc1Jlc3BvbnNlEg4KBmJsb2NrcxgBIAEoAxINCgVieXRlcxgCIAEoAxItCgdkYW1hZ2VkGAMgAygLMhwuY2luZGVyYmxvY2sudjEuRGFtYWdlZEJsb2NrEhAKCGZpbmlzaGVkGAQgASgIImMKDERhbWFnZWRCbG9jaxIQCghibG9ja19pZBgBIAEoCRIQCghtaW5fdGltZRgCIAEoAxIQCghtYXhfdGltZRgDIAEoAxIMCgRraW5kGAQgASgJEg8KB3Byb2JsZW0YBSABKAkiJAoVUGxhbkNvbXBhY3Rpb25SZXF1ZXN0EgsKA2FsbBgBIAEoCCKkAQoWUGxhbkNvbXBhY3Rpb25SZXNwb25zZRIrCgRqb2JzGAEgAygLMh0uY2luZGVyYmxvY2sudjEuQ29tcGFjdGlvbkpvYhI1CgtxdWFyYW50aW5lZBgCIAMoCzIgLmNpbmRlcmJsb2NrLnYxLlF1YXJhbnRpbmVkR3JvdXASDgoGYmxvY2tzGAMgASgDEhYKDmJhY2tsb2dfYWdlX21zGAQgASgDIpYBCg1Db21wYWN0aW9uSm9iEg0KBWdyb3VwGAEgASgJEgwKBHN0ZXAYAiABKAkSDQoFbGV2ZWwYAyABKA0SGgoScmVzb2x1dGlvbl9zZWNvbmRzGAQgASgNEhEKCWJsb2NrX2lkcxgFIAMoCRITCgt2ZXJzaW9uX2lkcxgGIAMoCRIVCg1kb3duc2FtcGxlX3RvGAcgAygNInoKEFF1YXJhbnRpbmVkR3JvdXASDQoFZ3JvdXAYASABKAkSDgoGcmVhc29uGAIgASgJEhEKCWJsb2NrX2lkcxgDIAMoCRIQCghmYWlsdXJlcxgEIAEoDRIQCghzaW5jZV9tcxgFIAEoAxIQCgh1bnRpbF9tcxgGIAEoAyJWChRSdW5Db21wYWN0aW9uUmVxdWVzdBILCgNhbGwYASABKAgSDQoFZ3JvdXAYAiABKAkSFQoIam9ic19tYXgYAyABKA1IAIgBAUILCglfam9ic19tYXgisQEKFVJ1bkNvbXBhY3Rpb25SZXNwb25zZRIMCgRqb2JzGAEgASgDEhEKCWJsb2Nrc19pbhgCIAEoAxISCgpibG9ja3Nfb3V0GAMgASgDEhAKCGJ5dGVzX2luGAQgASgDEhEKCWJ5dGVzX291dBgFIAEoAxIPCgdzYW1wbGVzGAYgASgDEg8KB3NraXBwZWQYByABKAMSDgoGZmFpbGVkGAggASgDEgwKBGxlZnQYCSABKAMiHAoaR2V0Q29tcGFjdGlvblN0YXR1c1JlcXVlc3Qi1gEKG0dldENvbXBhY3Rpb25TdGF0dXNSZXNwb25zZRIrCgZjb3VudHMYASADKAsyGy5jaW5kZXJibG9jay52MS5CbG9ja0NvdW50cxI1CgtxdWFyYW50aW5lZBgCIAMoCzIgLmNpbmRlcmJsb2NrLnYxLlF1YXJhbnRpbmVkR3JvdXASFgoOYmFja2xvZ19hZ2VfbXMYAyABKAMSFAoMcGxhbm5lZF9qb2JzGAQgASgDEhUKDW1hcmtlZF9ibG9ja3MYBSABKAMSDgoGbm93X21zGAYgASgDInsKC0Jsb2NrQ291bnRzEg0KBWxldmVsGAEgASgNEhoKEnJlc29sdXRpb25fc2Vjb25kcxgCIAEoDRIOCgZibG9ja3MYAyABKAMSDQoFYnl0ZXMYBCABKAMSEAoIbWluX3RpbWUYBSABKAMSEAoIbWF4X3RpbWUYBiABKAMiLgodUmVsZWFzZUNvbXBhY3Rpb25Hcm91cFJlcXVlc3QSDQoFZ3JvdXAYASABKAkiIAoeUmVsZWFzZUNvbXBhY3Rpb25Hcm91cFJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("ChtjaW5kZXJibG9jay92MS9ibG9ja3MucHJvdG8SDmNpbmRlcmJsb2NrLnYxItIBChFMaXN0QmxvY2tzUmVxdWVzdBIRCgRmcm9tGAEgASgDSACIAQESEgoFdW50aWwYAiABKANIAYgBARIPCgdzZXJ2aWNlGAMgASgJEhIKBWxldmVsGAQgASgNSAKIAQESHwoScmVzb2x1dGlvbl9zZWNvbmRzGAUgASgNSAOIAQESEgoFbGltaXQYBiABKA1IBIgBAUIHCgVfZnJvbUIICgZfdW50aWxCCAoGX2xldmVsQhUKE19yZXNvbHV0aW9uX3NlY29uZHNCCAoGX2xpbWl0Ik0KEkxpc3RCbG9ja3NSZXNwb25zZRIlCgZibG9ja3MYASADKAsyFS5jaW5kZXJibG9jay52MS5CbG9jaxIQCghtYXRjaGluZxgCIAEoAyLTAQoFQmxvY2sSEAoIYmxvY2tfaWQYASABKAkSDQoFbGV2ZWwYAiABKA0SGgoScmVzb2x1dGlvbl9zZWNvbmRzGAMgASgNEhAKCG1pbl90aW1lGAQgASgDEhAKCG1heF90aW1lGAUgASgDEg0KBWJ5dGVzGAYgASgDEhUKDWNyZWF0ZWRfYXRfbXMYByABKAMSEAoIc2VydmljZXMYCCADKAkSFAoHc2FtcGxlcxgJIAEoA0gAiAEBEg8KB3Byb2JsZW0YCiABKAlCCgoIX3NhbXBsZXMiJgoTU3dlZXBPcnBoYW5zUmVxdWVzdBIPCgdkcnlfcnVuGAEgASgIIpYBChRTd2VlcE9ycGhhbnNSZXNwb25zZRIPCgdvYmplY3RzGAEgASgDEgwKBHJvd3MYAiABKAMSFAoMb3JwaGFuX2NvdW50GAMgASgDEhQKDG9ycGhhbl9ieXRlcxgEIAEoAxIPCgdvcnBoYW5zGAUgAygJEg8KB21pc3NpbmcYBiADKAkSEQoJcG9zdHBvbmVkGAcgASgIIjoKElNjcnViQmxvY2tzUmVxdWVzdBIWCglieXRlc19tYXgYASABKANIAIgBAUIMCgpfYnl0ZXNfbWF4InUKE1NjcnViQmxvY2tzUmVzcG9uc2USDgoGYmxvY2tzGAEgASgDEg0KBWJ5dGVzGAIgASgDEi0KB2RhbWFnZWQYAyADKAsyHC5jaW5kZXJibG9jay52MS5EYW1hZ2VkQmxvY2sSEAoIZmluaXNoZWQYBCABKAgiYwoMRGFtYWdlZEJsb2NrEhAKCGJsb2NrX2lkGAEgASgJEhAKCG1pbl90aW1lGAIgASgDEhAKCG1heF90aW1lGAMgASgDEgwKBGtpbmQYBCABKAkSDwoHcHJvYmxlbRgFIAEoCSIkChVQbGFuQ29tcGFjdGlvblJlcXVlc3QSCwoDYWxsGAEgASgIIqQBChZQbGFuQ29tcGFjdGlvblJlc3BvbnNlEisKBGpvYnMYASADKAsyHS5jaW5kZXJibG9jay52MS5Db21wYWN0aW9uSm9iEjUKC3F1YXJhbnRpbmVkGAIgAygLMiAuY2luZGVyYmxvY2sudjEuUXVhcmFudGluZWRHcm91cBIOCgZibG9ja3MYAyABKAMSFgoOYmFja2xvZ19hZ2VfbXMYBCABKAMilgEKDUNvbXBhY3Rpb25Kb2ISDQoFZ3JvdXAYASABKAkSDAoEc3RlcBgCIAEoCRINCgVsZXZlbBgDIAEoDRIaChJyZXNvbHV0aW9uX3NlY29uZHMYBCABKA0SEQoJYmxvY2tfaWRzGAUgAygJEhMKC3ZlcnNpb25faWRzGAYgAygJEhUKDWRvd25zYW1wbGVfdG8YByADKA0iegoQUXVhcmFudGluZWRHcm91cBINCgVncm91cBgBIAEoCRIOCgZyZWFzb24YAiABKAkSEQoJYmxvY2tfaWRzGAMgAygJEhAKCGZhaWx1cmVzGAQgASgNEhAKCHNpbmNlX21zGAUgASgDEhAKCHVudGlsX21zGAYgASgDIlYKFFJ1bkNvbXBhY3Rpb25SZXF1ZXN0EgsKA2FsbBgBIAEoCBINCgVncm91cBgCIAEoCRIVCghqb2JzX21heBgDIAEoDUgAiAEBQgsKCV9qb2JzX21heCKxAQoVUnVuQ29tcGFjdGlvblJlc3BvbnNlEgwKBGpvYnMYASABKAMSEQoJYmxvY2tzX2luGAIgASgDEhIKCmJsb2Nrc19vdXQYAyABKAMSEAoIYnl0ZXNfaW4YBCABKAMSEQoJYnl0ZXNfb3V0GAUgASgDEg8KB3NhbXBsZXMYBiABKAMSDwoHc2tpcHBlZBgHIAEoAxIOCgZmYWlsZWQYCCABKAMSDAoEbGVmdBgJIAEoAyIcChpHZXRDb21wYWN0aW9uU3RhdHVzUmVxdWVzdCLWAQobR2V0Q29tcGFjdGlvblN0YXR1c1Jlc3BvbnNlEisKBmNvdW50cxgBIAMoCzIbLmNpbmRlcmJsb2NrLnYxLkJsb2NrQ291bnRzEjUKC3F1YXJhbnRpbmVkGAIgAygLMiAuY2luZGVyYmxvY2sudjEuUXVhcmFudGluZWRHcm91cBIWCg5iYWNrbG9nX2FnZV9tcxgDIAEoAxIUCgxwbGFubmVkX2pvYnMYBCABKAMSFQoNbWFya2VkX2Jsb2NrcxgFIAEoAxIOCgZub3dfbXMYBiABKAMiewoLQmxvY2tDb3VudHMSDQoFbGV2ZWwYASABKA0SGgoScmVzb2x1dGlvbl9zZWNvbmRzGAIgASgNEg4KBmJsb2NrcxgDIAEoAxINCgVieXRlcxgEIAEoAxIQCghtaW5fdGltZRgFIAEoAxIQCghtYXhfdGltZRgGIAEoAyIuCh1SZWxlYXNlQ29tcGFjdGlvbkdyb3VwUmVxdWVzdBINCgVncm91cBgBIAEoCSIgCh5SZWxlYXNlQ29tcGFjdGlvbkdyb3VwUmVzcG9uc2ViBnByb3RvMw");
+
+/**
+ * Describes the message cinderblock.v1.ListBlocksRequest.
+ * Use `create(ListBlocksRequestSchema)` to create a new message.
+ */
+export const ListBlocksRequestSchema = /*@__PURE__*/
+  messageDesc(file_cinderblock_v1_blocks, 0);
+
+/**
+ * Describes the message cinderblock.v1.ListBlocksResponse.
+ * Use `create(ListBlocksResponseSchema)` to create a new message.
+ */
+export const ListBlocksResponseSchema = /*@__PURE__*/
+  messageDesc(file_cinderblock_v1_blocks, 1);
+
+/**
+ * Describes the message cinderblock.v1.Block.
+ * Use `create(BlockSchema)` to create a new message.
+ */
+export const BlockSchema = /*@__PURE__*/
+  messageDesc(file_cinderblock_v1_blocks, 2);
 
 /**
  * Describes the message cinderblock.v1.SweepOrphansRequest.
  * Use `create(SweepOrphansRequestSchema)` to create a new message.
  */
 export const SweepOrphansRequestSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 0);
+  messageDesc(file_cinderblock_v1_blocks, 3);
 
 /**
  * Describes the message cinderblock.v1.SweepOrphansResponse.
  * Use `create(SweepOrphansResponseSchema)` to create a new message.
  */
 export const SweepOrphansResponseSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 1);
+  messageDesc(file_cinderblock_v1_blocks, 4);
 
 /**
  * Describes the message cinderblock.v1.ScrubBlocksRequest.
  * Use `create(ScrubBlocksRequestSchema)` to create a new message.
  */
 export const ScrubBlocksRequestSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 2);
+  messageDesc(file_cinderblock_v1_blocks, 5);
 
 /**
  * Describes the message cinderblock.v1.ScrubBlocksResponse.
  * Use `create(ScrubBlocksResponseSchema)` to create a new message.
  */
 export const ScrubBlocksResponseSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 3);
+  messageDesc(file_cinderblock_v1_blocks, 6);
 
 /**
  * Describes the message cinderblock.v1.DamagedBlock.
  * Use `create(DamagedBlockSchema)` to create a new message.
  */
 export const DamagedBlockSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 4);
+  messageDesc(file_cinderblock_v1_blocks, 7);
 
 /**
  * Describes the message cinderblock.v1.PlanCompactionRequest.
  * Use `create(PlanCompactionRequestSchema)` to create a new message.
  */
 export const PlanCompactionRequestSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 5);
+  messageDesc(file_cinderblock_v1_blocks, 8);
 
 /**
  * Describes the message cinderblock.v1.PlanCompactionResponse.
  * Use `create(PlanCompactionResponseSchema)` to create a new message.
  */
 export const PlanCompactionResponseSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 6);
+  messageDesc(file_cinderblock_v1_blocks, 9);
 
 /**
  * Describes the message cinderblock.v1.CompactionJob.
  * Use `create(CompactionJobSchema)` to create a new message.
  */
 export const CompactionJobSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 7);
+  messageDesc(file_cinderblock_v1_blocks, 10);
 
 /**
  * Describes the message cinderblock.v1.QuarantinedGroup.
  * Use `create(QuarantinedGroupSchema)` to create a new message.
  */
 export const QuarantinedGroupSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 8);
+  messageDesc(file_cinderblock_v1_blocks, 11);
 
 /**
  * Describes the message cinderblock.v1.RunCompactionRequest.
  * Use `create(RunCompactionRequestSchema)` to create a new message.
  */
 export const RunCompactionRequestSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 9);
+  messageDesc(file_cinderblock_v1_blocks, 12);
 
 /**
  * Describes the message cinderblock.v1.RunCompactionResponse.
  * Use `create(RunCompactionResponseSchema)` to create a new message.
  */
 export const RunCompactionResponseSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 10);
+  messageDesc(file_cinderblock_v1_blocks, 13);
 
 /**
  * Describes the message cinderblock.v1.GetCompactionStatusRequest.
  * Use `create(GetCompactionStatusRequestSchema)` to create a new message.
  */
 export const GetCompactionStatusRequestSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 11);
+  messageDesc(file_cinderblock_v1_blocks, 14);
 
 /**
  * Describes the message cinderblock.v1.GetCompactionStatusResponse.
  * Use `create(GetCompactionStatusResponseSchema)` to create a new message.
  */
 export const GetCompactionStatusResponseSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 12);
+  messageDesc(file_cinderblock_v1_blocks, 15);
 
 /**
  * Describes the message cinderblock.v1.BlockCounts.
  * Use `create(BlockCountsSchema)` to create a new message.
  */
 export const BlockCountsSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 13);
+  messageDesc(file_cinderblock_v1_blocks, 16);
 
 /**
  * Describes the message cinderblock.v1.ReleaseCompactionGroupRequest.
  * Use `create(ReleaseCompactionGroupRequestSchema)` to create a new message.
  */
 export const ReleaseCompactionGroupRequestSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 14);
+  messageDesc(file_cinderblock_v1_blocks, 17);
 
 /**
  * Describes the message cinderblock.v1.ReleaseCompactionGroupResponse.
  * Use `create(ReleaseCompactionGroupResponseSchema)` to create a new message.
  */
 export const ReleaseCompactionGroupResponseSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 15);
+  messageDesc(file_cinderblock_v1_blocks, 18);
 

@@ -1,6 +1,7 @@
 import { RetryableError } from '../core/errors.ts';
 import { deleteMarkedBlocks, runCompactionJob } from '../pipeline/compact-blocks.ts';
 import { enforceRetention } from '../pipeline/enforce-retention.ts';
+import { forgetAgents } from '../pipeline/forget-agents.ts';
 import type { Hub } from '../pipeline/hub.ts';
 import { planJobs } from '../pipeline/plan-jobs.ts';
 import { processBatches } from '../pipeline/process-batches.ts';
@@ -25,9 +26,6 @@ const SCRUB_STEP_BYTES = 128 * 1024 * 1024;
 const SUM_LOSS_EVERY_MS = 60_000;
 const BACKOFF_MIN_MS = 1000;
 const BACKOFF_MAX_MS = 30_000;
-/** Agents that were silent for so long are taken for gone. */
-const AGENT_FORGET_MS = 7 * 24 * HOUR_MS;
-
 /** The ledger of batches keeps what the loss audit may be asked about. */
 const LEDGER_KEEP_MS = 31 * 24 * HOUR_MS;
 
@@ -146,7 +144,7 @@ function keepHouse(hub: Hub): Job {
     name: 'keep-house',
     idleMs: HOUR_MS,
     async run() {
-      await hub.registry.forgetAgents(hub.clock() - AGENT_FORGET_MS);
+      await forgetAgents(hub);
       await hub.registry.forgetBatches(hub.clock() - LEDGER_KEEP_MS);
       return false;
     },

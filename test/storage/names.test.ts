@@ -9,6 +9,8 @@ import {
   parseBlockKey,
   parseInboxKey,
   parseQuarantineKey,
+  quarantinedBlockKeys,
+  quarantinedBlocksPrefix,
   quarantineKeys,
   quarantinePrefix,
 } from '../../storage/names.ts';
@@ -45,6 +47,16 @@ test('the keys of a quarantined batch lie side by side', () => {
   assert.ok(keys.batch.startsWith(quarantinePrefix('acme')));
 });
 
+test('the keys of a quarantined block lie side by side, and where no block is looked for', () => {
+  const keys = quarantinedBlockKeys('acme', '01J9ZX');
+  assert.deepEqual(keys, {
+    block: 'block-quarantine/acme/01J9ZX.block',
+    row: 'block-quarantine/acme/01J9ZX.row.json',
+  });
+  assert.equal(parseBlockKey(keys.block), undefined);
+  assert.ok(keys.row.startsWith(quarantinedBlocksPrefix('acme')));
+});
+
 test('parts that would change the path are refused', () => {
   for (const part of ['', '.', '..', 'a/b', '../x', 'a b', 'ü', 'a\0', 'a'.repeat(300)]) {
     assert.throws(() => blockKey(part, 0, 'b'), RejectedError);
@@ -55,6 +67,8 @@ test('parts that would change the path are refused', () => {
     assert.throws(() => quarantineKeys({ tenant: part, cluster: 'c', name: 'b' }), RejectedError);
     assert.throws(() => quarantineKeys({ tenant: 't', cluster: part, name: 'b' }), RejectedError);
     assert.throws(() => quarantineKeys({ tenant: 't', cluster: 'c', name: part }), RejectedError);
+    assert.throws(() => quarantinedBlockKeys(part, 'b'), RejectedError);
+    assert.throws(() => quarantinedBlockKeys('t', part), RejectedError);
     assert.throws(() => blocksPrefix(part), RejectedError);
     assert.throws(() => inboxPrefix(part), RejectedError);
   }

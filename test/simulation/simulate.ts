@@ -5,8 +5,9 @@ import { parseArgs } from 'node:util';
 import { SimulatedYear } from './simulated-year.ts';
 import { simulationReport } from './simulation-report.ts';
 
-// npm run simulate [-- --days 365 --scale 1 --seed N]: a fleet and its hub on virtual time, with faults. One test, and the
-// figures of the run as tables. It fails at the first sum that is not what came, and says with which seed.
+// npm run simulate [-- --days 365 --scale 1 --seed N --output text|json]: a fleet and its hub on virtual time, with faults. One
+// test, and the figures of the run as tables, or as JSON: a line at the end of each month and one at the end. It fails at
+// the first sum that is not what came, and says with which seed.
 
 const { values } = parseArgs({
   options: {
@@ -36,9 +37,13 @@ async function simulate(): Promise<void> {
   const folder = mkdtempSync(join(memory, 'cinderblock-simulation-'));
   const begun = performance.now();
   const seconds = () => Math.round((performance.now() - begun) / 1000);
-  const tell = (line: string) => console.error(`${seconds()} s, ${line}`);
+  const tell = (line: string) => {
+    console.error(`${seconds()} s, ${line}`);
+    if (values.output === 'json')
+      console.log(JSON.stringify({ days, scale, seed, seconds: seconds(), ...year.result() }));
+  };
+  const year = new SimulatedYear({ days, scale, seed, folder, tell });
   try {
-    const year = new SimulatedYear({ days, scale, seed, folder, tell });
     await year.run();
     const result = { days, scale, seed, seconds: seconds(), ...year.result() };
     console.log(values.output === 'json' ? JSON.stringify(result) : simulationReport(result));

@@ -14,7 +14,7 @@ const CPU_PERIOD = 10_000_000;
 const HEAP_PERIOD = 524_288 * 4096 + 1;
 const WINDOW_MS = 10_000;
 const SERVICES = 50;
-const REPLICAS = 8;
+const REPLICAS = 5;
 /** Share of pods that are replaced in a day, and of services that get a new version. */
 const POD_CHURN = 0.06;
 const DEPLOYS = 0.03;
@@ -27,7 +27,7 @@ export interface FleetShape {
   readonly slots: number;
 }
 
-export const FLEET_SHAPE: FleetShape = { clusters: { prod: 100, staging: 60, edge: 40 }, slots: 6 };
+export const FLEET_SHAPE: FleetShape = { clusters: { prod: 100, staging: 60, edge: 40 }, slots: 3 };
 
 interface Pod {
   service: number;

@@ -19,7 +19,7 @@ export const FAULT_RATES: FaultRates = { 'fail-before': 0.01, 'fail-after': 0.01
 /** So that few batches make as many blocks of an hour as many batches would: the steps are those of a large fleet. */
 export const SIMULATED_SETTINGS: HubSettings = {
   ...defaultHubSettings,
-  processBatchesMax: 6,
+  processBatchesMax: 8,
   compaction: { ...defaultHubSettings.compaction, fanIn: 4 },
 };
 

@@ -24,8 +24,10 @@ import { despiteFaults, FAULT_RATES, SimulatedHub } from './simulated-hub.ts';
 // A fleet and its hub, hour by hour. Nodes sample, spool and send; the hub ingests, processes, compacts, deletes and forgets,
 // as its schedulers would have it. All of it fails now and then, and nothing may be lost or counted twice.
 
+/** Blocks of 1 d become one per so many days. */
+const JOINED_DAYS = 32;
 /** A whole range of days to join begins here, in the future: files of a data folder carry the time of the machine. */
-export const YEAR_START = Math.ceil(Date.UTC(2027, 0, 1) / (32 * DAY_MS)) * 32 * DAY_MS;
+export const YEAR_START = Math.ceil(Date.UTC(2027, 0, 1) / (JOINED_DAYS * DAY_MS)) * JOINED_DAYS * DAY_MS;
 const MINUTE_MS = 60_000;
 const SAMPLED_SERVICES = 5;
 /** Raw windows are sealed once this many days are over, and then some hours: 84 h after the end of a day. */
@@ -48,6 +50,7 @@ export interface YearOptions {
   readonly seed: number;
   readonly folder: string;
   readonly shape?: FleetShape;
+  /** Hears of the end of each month. */
   readonly tell?: (line: string) => void;
 }
 
@@ -219,7 +222,11 @@ export class SimulatedYear {
     if (report.jobs === 0) return;
     const [from, until] = rangeOf(job);
     const when = `after ${job.step} of ${job.group}`;
-    this.figures.compared += await checkBlocks(this.#hub.sound, this.expected, from, until, when);
+    const { figures, expected } = this;
+    figures.compared += await checkBlocks(this.#hub.sound, expected, from, until, when);
+    if (job.step !== 'join') return;
+    const days = [from / DAY_MS, until / DAY_MS] as const;
+    figures.compared += await checkSealedDays(this.#hub.sound, expected, ...days, [job.resolutionSeconds]);
   }
 
   async #housekeep(ordinal: number): Promise<void> {
@@ -287,7 +294,12 @@ export class SimulatedYear {
       (row) =>
         Math.floor(row.minTime / DAY_MS) === from && row.batchIds.some((id) => this.expected.ofBatch.has(id)),
     );
-    return isOpen ? 0 : checkSealedDays(sound, this.expected, from, until, [...KEPT_DAYS.keys()]);
+    if (isOpen) return 0;
+    // Blocks of 1 d are joined once their range is over; then they belong to its first day, and are checked as one.
+    const rangeEnd = (Math.floor(from / JOINED_DAYS) + 1) * JOINED_DAYS;
+    const isJoined = this.#hub.now >= (rangeEnd + SEALED_AFTER_DAYS - 2) * DAY_MS;
+    const resolutions = isJoined ? [0, 300, 3600] : [0, 300, 3600, 86_400];
+    return checkSealedDays(sound, this.expected, from, until, resolutions);
   }
 
   /** The fleet rests, and all that is under way comes to its end: every day is sealed, ranges are joined. */
@@ -333,6 +345,6 @@ export class SimulatedYear {
 /** When the blocks of a job's group begin, ms. */
 function rangeOf({ group, step }: CompactionJob): [number, number] {
   const ordinal = Number(/\d+$/.exec(group)![0]);
-  const length = step === 'seal' ? DAY_MS : step === 'join' ? 32 * DAY_MS : HOUR_MS;
+  const length = step === 'seal' ? DAY_MS : step === 'join' ? JOINED_DAYS * DAY_MS : HOUR_MS;
   return [ordinal * length, (ordinal + 1) * length];
 }

@@ -96,6 +96,8 @@ async function madeUpHub(hub: Hub): Promise<Hub> {
     },
     telemetry: { count() {}, gauge() {}, log() {} },
     answers: undefined,
+    // They know the real blocks only.
+    queryWorkers: undefined,
   };
 }
 

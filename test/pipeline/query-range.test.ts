@@ -58,6 +58,33 @@ test('the coarsest resolution that fits is read, and the answer says which', asy
   assert.equal(completeness.resolutionSeconds, 3600);
 });
 
+test('an answer says how long its windows are together', async () => {
+  const { hub: base, rows } = await agedHub(6);
+  const hub = { ...base, clock: () => base.now, answers: new AnswerCache(1 << 20) };
+  const covered = (start: number, end: number, step: number) =>
+    step *
+    new Set(
+      rows
+        .filter((row) => row.service === 'shop' && row.start >= start && row.start < end)
+        .map((row) => Math.floor(row.start / step)),
+    ).size;
+  // Not compacted yet: read raw, and exact.
+  const newest = rows.findLast((row) => row.service === 'shop')!.start;
+  const raw = select(newest - 50_000, newest + 60_000);
+  for (const ask of [1, 2]) {
+    const tree = await selectTree(hub, raw);
+    assert.equal(tree.completeness.resolutionSeconds, 0);
+    assert.ok(tree.completeness.coveredMs > 0);
+    assert.equal(tree.completeness.coveredMs, covered(raw.start, raw.end, 10_000), `asked ${ask} times`);
+    const timeline = await selectTimeline(hub, { ...raw, maxPoints: 10_000 });
+    assert.equal(timeline.completeness.coveredMs, tree.completeness.coveredMs);
+  }
+  const days = select(START, START + 2 * DAY);
+  const { completeness } = await selectTimeline(hub, { ...days, maxPoints: 48 });
+  assert.equal(completeness.resolutionSeconds, 3600);
+  assert.equal(completeness.coveredMs, covered(days.start, days.end, HOUR));
+});
+
 test('what SelectSeries sums of coarse windows is what the raw ones sum to', async () => {
   const { hub, rows } = await agedHub(6);
   const request = { ...select(START, START + 6 * DAY), stepMs: HOUR, groupBy: [] };

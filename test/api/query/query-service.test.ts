@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import * as query from '../../../api/gen/cinderblock/v1/query_pb.js';
+import { decodeTree } from '../../../core/flamegraph/tree-codec.ts';
 import { CPU, type Json, NOW, openApi } from '../api-under-test.ts';
 import { pprofOf } from '../pprof-fixture.ts';
 
@@ -59,6 +60,35 @@ test('SelectTimeline: buckets at multiples of the step, the unit, and every fiel
   for (const maxPoints of [0, 1_000_000]) {
     assert.equal((await api.call(`${SERVICE}/SelectTimeline`, { ...request, maxPoints })).status, 400);
   }
+});
+
+test('an answer cut at queryBytesMax says where to go on, in every form', async (t) => {
+  const api = await openApi(t, { settings: { queryBytesMax: 1 } });
+  for (const timeMs of [NOW - 1_800_000, NOW - 60_000])
+    await api.push('shop', pprofOf({ stacks: { a: [6] }, timeMs, durationMs: 10_000 }));
+  const request = { profileType: CPU, selector: '{service_name="shop"}', ...RANGE, maxPoints: 60 };
+  const ask = async (end: number) =>
+    (await api.call(`${SERVICE}/SelectTimeline`, { ...request, end })).body as Json;
+  const newest = await ask(RANGE.end);
+  const { complete, continueBefore } = newest.completeness;
+  assert.equal(complete, false);
+  assert.ok(continueBefore > NOW - 1_800_000 && continueBefore <= NOW - 60_000, String(continueBefore));
+  assert.equal(newest.points.length, 1);
+  const older = await ask(continueBefore);
+  assert.deepEqual(
+    [...newest.points, ...older.points].map((point: Json) => point.value),
+    [6, 6],
+  );
+  assert.equal(older.completeness.continueBefore, undefined);
+  const query = new URLSearchParams({
+    ...{ profile_type: CPU, selector: request.selector },
+    ...{ start: String(RANGE.start), end: String(RANGE.end) },
+  });
+  const exported = await api.send(`/v1/export?${query}`, {});
+  assert.equal(JSON.parse(exported.headers.get('cinderblock-completeness')!).continueBefore, continueBefore);
+  const tree = decodeTree(new Uint8Array(await (await api.send(`/v1/tree?${query}`, {})).arrayBuffer()));
+  assert.equal(tree.header.completeness.continueBefore, continueBefore);
+  assert.equal(tree.header.completeness.coveredMs, 10_000);
 });
 
 test('every method answers protobuf too', async (t) => {

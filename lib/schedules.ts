@@ -56,7 +56,7 @@ export class Schedules extends Construct {
         },
       });
       // A call before the role may make it would be a missed one.
-      schedule.node.addDependency(role);
+      schedule.node.addDependency(role.node.findChild('DefaultPolicy'));
     }
   }
 }

@@ -44,7 +44,9 @@ class Fleet {
 
   range(): { start: number; end: number } {
     const grain = this.pick([1, 10_000, 300_000, HOUR, DAY]);
-    const at = () => Math.floor((START + this.random() * (this.hub.now - START)) / grain) * grain;
+    // Mostly where there are windows; later on these are far back.
+    const until = this.random() < 0.7 ? Math.min(this.hub.now, START + 3 * DAY) : this.hub.now;
+    const at = () => Math.floor((START + this.random() * (until - START)) / grain) * grain;
     const [start, end] = [at(), at()].sort((a, b) => a - b);
     return { start: start!, end: end! + 1 };
   }

@@ -11,7 +11,7 @@ export const ExitCode = {
   refused: 3,
   /** The same command may go through later. */
   retryable: 4,
-  /** Something stored is damaged. */
+  /** What is stored is damaged, or does not add up. */
   corrupt: 5,
   /** 128 + SIGINT, 128 + SIGTERM. */
   interrupted: 130,

@@ -35,7 +35,7 @@ ${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(12)}${summary}`).join('\n
   --help     of a command: what it takes
   --version  the version
 
-Exit codes: 0 done, 1 bug, 2 broken input or command line, 3 refused, 4 try again later, 5 stored data is damaged.
+Exit codes: 0 done, 1 bug, 2 broken input or command line, 3 refused, 4 try again later, 5 what is stored is damaged or does not add up.
 `;
 
 /** Runs one command line. Answers the exit code; nothing is thrown. */

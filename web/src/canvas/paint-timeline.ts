@@ -113,6 +113,9 @@ function paintBars(
     };
     if (!split || !inside) {
       paintBox(0, value, inside ? colors.bar : colors.barOutside);
+      // How far down the band reaches shows on the bar.
+      context.globalAlpha = alpha * BAND_ALPHA;
+      if (band) paintBox(band.least, value, colors.background);
       return;
     }
     let below = 0;

@@ -1,6 +1,6 @@
 import type { TreeHeader } from '../../../core/flamegraph/tree-header.ts';
 import type { Completeness } from '../../../core/query/completeness.ts';
-import { digits, formatBytes, formatCount, formatShare, formatValue } from './format.ts';
+import { formatBytes, formatCount, formatShare, formatValue } from './format.ts';
 import { ageText, dayText, durationToText, timeText } from './time-range.ts';
 
 export interface CompletenessFact {
@@ -58,7 +58,7 @@ export function completenessFacts(header: TreeHeader, utc: boolean): Completenes
       'Resolution',
       c.resolutionSeconds === 0 ? 'raw windows' : `steps of up to ${durationToText(c.resolutionSeconds)}`,
     ),
-    fact('coveredMs', 'Time with data', `${digits(c.coveredMs / 1000)} s`),
+    fact('coveredMs', 'Time with data', ageText(c.coveredMs)),
     fact(
       'continueBefore',
       'Reaches back to',

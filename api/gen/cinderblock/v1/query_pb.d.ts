@@ -454,6 +454,13 @@ export declare type AuditLossRequest = Message<"cinderblock.v1.AuditLossRequest"
    * @generated from field: optional string cluster = 3;
    */
   cluster?: string | undefined;
+
+  /**
+   * Also counts samples in blocks, which reads them.
+   *
+   * @generated from field: bool count_stored = 4;
+   */
+  countStored: boolean;
 };
 
 /**
@@ -470,6 +477,13 @@ export declare type AuditLossResponse = Message<"cinderblock.v1.AuditLossRespons
    * @generated from field: repeated cinderblock.v1.LossHour hours = 1;
    */
   hours: LossHour[];
+
+  /**
+   * With `count_stored`: false when not all blocks could be read.
+   *
+   * @generated from field: optional bool stored_complete = 2;
+   */
+  storedComplete?: boolean | undefined;
 };
 
 /**
@@ -521,6 +535,20 @@ export declare type LossHour = Message<"cinderblock.v1.LossHour"> & {
    * @generated from field: int64 duplicate_batches = 8;
    */
   duplicateBatches: bigint;
+
+  /**
+   * What the ledger says was taken in: the same as `stored`, which had the name first.
+   *
+   * @generated from field: int64 acknowledged = 9;
+   */
+  acknowledged: bigint;
+
+  /**
+   * With `count_stored`: samples in blocks. Less than acknowledged is waiting, deleted, past its time, or lost.
+   *
+   * @generated from field: optional int64 in_blocks = 10;
+   */
+  inBlocks?: bigint | undefined;
 };
 
 /**

@@ -126,7 +126,8 @@ export class HousekeeperFunction extends HubFunction {
     const seen = ['agents#*', 'agent-clusters', 'ledger#*', 'ledger-hours'];
     const own = ['setting#scrub/*', 'setting#loss/*'];
     table.allow(this.role, TABLE_READS, [...MERGE_READS, 'marks#*', ...own, ...seen]);
-    const writes = [...MERGE_WRITES, ...own, 'lease#retention/*', 'lease#sum-loss'];
+    const turns = ['lease#retention/*', 'lease#sum-loss', 'lease#sweep/*', 'lease#scrub/*'];
+    const writes = [...MERGE_WRITES, ...own, ...turns];
     table.allow(this.role, ['dynamodb:PutItem', 'dynamodb:UpdateItem'], writes);
     table.allow(this.role, ['dynamodb:DeleteItem'], ['block#*', 'agents#*']);
     table.allow(this.role, ['dynamodb:BatchWriteItem'], ['block#*', 'spans#*', 'marks#*']);

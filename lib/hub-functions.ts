@@ -20,7 +20,7 @@ const INGEST_PARTITIONS = ['agents#*', 'agent-clusters', 'ledger#*', 'ledger-hou
 const ADMIN_PARTITIONS = [
   ...['clusters', 'api-token#*', 'api-tokens'],
   ...['setting#retention/*', 'lease#retention/*', 'setting#tombstones/*', 'lease#tombstones/*'],
-  ...['setting#compaction-quarantine/*', 'setting#scrub/*'],
+  ...['setting#compaction-quarantine/*', 'setting#scrub/*', 'lease#scrub/*', 'lease#sweep/*'],
 ];
 const SEEN_PARTITIONS = [
   ...['block#*', 'spans#*', 'buckets#*', 'tenant#*', 'marks#*', 'setting#*'],

@@ -252,7 +252,10 @@ const ROLES: RoleCase[] = [
         for (const key of ['tombstones/default', 'retention/default', 'scrub/default', ASIDE])
           await registry.putSetting(key, '[]');
       },
-      'leases.acquire': ({ leases }) => leases.acquire('tombstones/default', 'me', 1000),
+      'leases.acquire': async ({ leases }) => {
+        for (const name of ['tombstones/default', 'retention/default', 'sweep/default', 'scrub/default'])
+          await leases.acquire(name, 'me', 1000);
+      },
       'leases.renew': ({ leases }) => leases.renew('retention/default', 'me', 1, 1000),
       'leases.release': ({ leases }) => leases.release('retention/default', 'me', 1),
       'catalog.find': ({ catalog }) => catalog.find({ tenant: ROW.tenant, from: HOUR, until: 2 * HOUR }),
@@ -376,8 +379,8 @@ const ROLES: RoleCase[] = [
       'registry.listBatchSequences': ({ registry }) =>
         registry.listBatchSequences({ from: HOUR, until: 2 * HOUR }),
       'leases.acquire': async ({ leases }) => {
-        for (const name of [LEASE, 'tombstones/default', 'retention/default', 'sum-loss'])
-          await leases.acquire(name, 'me', 1000);
+        const turns = ['retention/default', 'sum-loss', 'sweep/default', 'scrub/default'];
+        for (const name of [LEASE, 'tombstones/default', ...turns]) await leases.acquire(name, 'me', 1000);
       },
       'leases.renew': ({ leases }) => leases.renew('retention/default', 'me', 1, 1000),
       'leases.release': ({ leases }) => leases.release('retention/default', 'me', 1),

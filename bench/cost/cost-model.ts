@@ -8,94 +8,13 @@ import {
   toContent,
 } from '../../storage/aws/batch-messages.ts';
 import { MAX_INLINE_BYTES } from '../../storage/batch-queue.ts';
+import { FIND_READ_UNITS, housekeeping, lossSums, plans } from './background-cost.ts';
+import { type CostComponent, perBatch, round } from './cost-component.ts';
+import { ASSUMPTIONS, type BatchCpu, type CostInputs, type HubShape } from './cost-inputs.ts';
+import { billedMs, compute } from './function-time.ts';
+import { ledgerWriteUnits, lossReadUnits } from './ledger-units.ts';
 import { priceOf } from './list-prices.ts';
 
-/** What a fleet does. */
-export interface CostInputs {
-  readonly nodes: number;
-  /** How often a node makes a batch, s. */
-  readonly flushSeconds: number;
-  /** Size of a batch, 1,000 bytes. */
-  readonly batchKb: number;
-  readonly retentionDays: number;
-  readonly queriesPerDay: number;
-  /** Whether batches of a cluster's nodes are merged there before they are sent. */
-  readonly relay: boolean;
-  /** How often a node says that it lives, s. */
-  readonly heartbeatSeconds: number;
-}
-
-/** CPU time of one whole core for one batch of 100 KB, ms. */
-export interface BatchCpu {
-  readonly ingestMs: number;
-  readonly processorMs: number;
-}
-
-/** How the hub is set up. */
-export interface HubShape {
-  readonly ingestMemoryMb: number;
-  readonly processorMemoryMb: number;
-  readonly queryMemoryMb: number;
-  readonly plannerMemoryMb: number;
-  readonly workerMemoryMb: number;
-  /** How often compaction is planned, s. */
-  readonly planSeconds: number;
-  /** Most batches of one call of the processor, and how long one may wait for more, s. */
-  readonly processorBatches: number;
-  readonly processorWindowSeconds: number;
-  /** Whether messages name a group, which is billed on top. */
-  readonly messageGroups: boolean;
-  /** Metrics that alarms look at, and metrics of our own. */
-  readonly alarmMetrics: number;
-  readonly customMetrics: number;
-  /** A line of the ingest API's access log, bytes. */
-  readonly accessLogBytes: number;
-  /** A line of metrics of a function, bytes, and the least time between two of the ingest function, s. */
-  readonly metricsLineBytes: number;
-  readonly metricsEverySeconds: number;
-}
-
-/** What nobody counted, with its value. Printed with every bill. */
-export const ASSUMPTIONS = {
-  /** Seconds of a month. */
-  monthSeconds: 2_628_000,
-  /** Speed of a core of Lambda on arm64, in cores of the machine that measured. */
-  lambdaCoreSpeed: 1,
-  /** A function waits for so long: a read and a write of the table, sending a message. ms. */
-  ingestWaitMs: 22,
-  /** Writing an object and the two items of a block, ms. */
-  processorWaitMs: 50,
-  /** CPU of a heartbeat, and waiting for the table, ms. */
-  heartbeatCpuMs: 2,
-  heartbeatWaitMs: 10,
-  /** Event source mappings begin with so many pollers, each of which gathers batches of its own. */
-  pollers: 5,
-  /** An idle poller asks so often, s. */
-  pollSeconds: 20,
-  /** What is stored is so many times smaller than what was sent, once compacted. */
-  storedReduction: 4,
-  /** Compaction reads what was stored with so many GETs a block, and merges one block of 12. */
-  getsPerBlock: 2,
-  blocksPerMerge: 12,
-  /** Compaction's CPU per batch, in that of the processor. It has one core, whatever the memory. */
-  compactionCpu: 1,
-  /** A job waits for storage so long, ms. */
-  jobWaitMs: 1000,
-  /** Blocks whose batches may still come are this old at most, h: a plan reads their rows, with the ids of all batches. */
-  planHours: 132,
-  /** An id of a batch: stored, bytes; reading and comparing it, ms of a core. */
-  batchIdBytes: 1.6,
-  batchIdMs: 0.0008,
-  /** A query: range, h; time of the function, s; blocks that compaction left of it, each a read unit and a GET. */
-  queryHours: 1,
-  querySeconds: 0.3,
-  queryBlocks: 60,
-  /** Batches that one relay merges into an upload, when they fit. */
-  relayBatches: 45,
-} as const;
-
-/** Memory that gives one whole core, MB: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html */
-const CORE_MEMORY_MB = 1769;
 /** An event of a function holds so much, binary content as base64, and about 1 KB of names per message. */
 const EVENT_BYTES = 6 * 1024 * 1024;
 const EVENT_RECORD_BYTES = 1000;
@@ -104,9 +23,6 @@ const { batchBytesMax, processBytesMax } = defaultHubSettings;
 const API_STEP_BYTES = 512 * 1024;
 /** Write units per level-0 block: publish, its share of the swap that removes it, forget. docs/design/0003. */
 const BLOCK_WRITE_UNITS = { publish: 3, swap: 4, forget: 2 };
-/** An item of the ledger: names and key, and one record. test/bench/cost-model.test.ts packs real ones. */
-export const LEDGER_ITEM_BYTES = 260;
-export const LEDGER_RECORD_BYTES = 50;
 /** Of a job: reads of settings and of the lease's holder, and its lease. test/functions/compaction-requests.test.ts. */
 const JOB_READ_UNITS = 4;
 const JOB_WRITE_UNITS = 3;
@@ -114,24 +30,9 @@ const JOB_WRITE_UNITS = 3;
 const JOB_QUEUE_REQUESTS = 3;
 /** Of each block that is merged: looked up, found for the swap, found for deletion, forgotten. */
 const MERGED_READ_UNITS = 4;
-const LEDGER_SLICE_SECONDS = 900;
-const READ_UNIT_BYTES = 4096;
-/** What finding the blocks of an hour reads besides them. docs/design/0003. */
-const FIND_READ_UNITS = 18;
 /** Messages per request to SQS, and their bytes. */
 const MESSAGES_PER_REQUEST = 10;
 const REQUEST_BYTES = 1024 * 1024;
-
-/** One line of the bill. */
-export interface CostComponent {
-  readonly name: string;
-  /** US dollars a month. */
-  readonly usd: number;
-  /** What it is made of. */
-  readonly basis: string;
-  /** Whether it grows with batches, rather than with nodes or queries, or not at all. */
-  readonly perBatch: boolean;
-}
 
 export interface Bill {
   readonly components: readonly CostComponent[];
@@ -161,9 +62,11 @@ export function monthlyBill(inputs: CostInputs, cpu: BatchCpu, shape: HubShape):
     storage(flow, inputs),
     compaction(flow, cpu, shape),
     plans(flow, shape),
+    lossSums(flow, inputs, shape),
+    housekeeping(storedGigabytes(flow, inputs), shape),
     heartbeats(inputs, shape),
     logs(flow, cpu, shape),
-    queries(flow, inputs, shape),
+    queries(inputs, shape),
     fixed(shape),
   ];
   const total = sum(components);
@@ -321,14 +224,6 @@ function ledger({ batches }: Flow, { flushSeconds }: CostInputs): CostComponent 
   );
 }
 
-/** Mean write units of a record: an item is billed by its size after the write. */
-export function ledgerWriteUnits(flushSeconds: number): number {
-  const records = Math.max(1, Math.round(LEDGER_SLICE_SECONDS / flushSeconds));
-  let units = 0;
-  for (let i = 1; i <= records; i++) units += Math.ceil((LEDGER_ITEM_BYTES + i * LEDGER_RECORD_BYTES) / 1024);
-  return units / records;
-}
-
 /** Whether the cluster is active is asked on every request: one read (asserted there too). */
 function clusterCheck({ uploads }: Flow): CostComponent {
   return perBatch('cluster check', priceOf('dynamoReadUnit', uploads), '1 read unit a request');
@@ -343,10 +238,14 @@ function objects({ blocks, uploads, inline }: Flow): CostComponent {
   return perBatch('object requests', priceOf('s3Put', puts) + priceOf('s3Get', gets), basis);
 }
 
-function storage({ batches, bytes }: Flow, { retentionDays }: CostInputs): CostComponent {
-  const days = ASSUMPTIONS.monthSeconds / 86_400;
-  const gb = ((batches * bytes) / 1e9) * (retentionDays / days) * (1 / ASSUMPTIONS.storedReduction);
+function storage(flow: Flow, inputs: CostInputs): CostComponent {
+  const gb = storedGigabytes(flow, inputs);
   return perBatch('storage', priceOf('s3GbMonth', gb), `${round(gb)} GB kept`);
+}
+
+function storedGigabytes({ batches, bytes }: Flow, { retentionDays }: CostInputs): number {
+  const days = ASSUMPTIONS.monthSeconds / 86_400;
+  return ((batches * bytes) / 1e9) * (retentionDays / days) * (1 / ASSUMPTIONS.storedReduction);
 }
 
 /** PUTs, GETs and write units of blocks are in other components. */
@@ -362,21 +261,6 @@ function compaction({ batches, bytes, blocks }: Flow, cpu: BatchCpu, shape: HubS
     priceOf('dynamoReadUnit', jobs * JOB_READ_UNITS + blocks * MERGED_READ_UNITS) +
     priceOf('dynamoWriteUnit', jobs * JOB_WRITE_UNITS);
   return perBatch('compaction', usd, `${round(ms)} ms of a core a batch, at ${shape.workerMemoryMb} MB`);
-}
-
-/** Each plan reads the rows of all blocks that batches may still come for. */
-function plans({ batches, blocks }: Flow, shape: HubShape): CostComponent {
-  const { monthSeconds, planHours, batchIdBytes, batchIdMs, blocksPerMerge, lambdaCoreSpeed } = ASSUMPTIONS;
-  const count = monthSeconds / shape.planSeconds;
-  const hours = monthSeconds / 3600;
-  const ids = (batches / hours) * planHours;
-  const rows = 3 * planHours + blocks / hours / blocksPerMerge;
-  const units = FIND_READ_UNITS + rows + Math.ceil((ids * batchIdBytes) / READ_UNIT_BYTES);
-  const usd =
-    priceOf('lambdaRequest', count) +
-    compute(count, (ids * batchIdMs) / lambdaCoreSpeed + units, shape.plannerMemoryMb) +
-    priceOf('dynamoReadUnit', count * units);
-  return perBatch('plans', usd, `${Math.round(units)} read units every ${shape.planSeconds} s`);
 }
 
 function heartbeats(inputs: CostInputs, shape: HubShape): CostComponent {
@@ -416,22 +300,18 @@ function environments(flow: Flow, cpu: BatchCpu, shape: HubShape): number {
   return 1 + Math.ceil((flow.uploads / ASSUMPTIONS.monthSeconds) * (ingestMs(flow, cpu, shape) / 1000));
 }
 
-/** Every answer says how complete it is, for which the ledger of its whole range is read. */
-function queries({ batches }: Flow, inputs: CostInputs, shape: HubShape): CostComponent {
+/** Every answer says how complete it is, for which it reads sums of loss: as few for any fleet. */
+function queries(inputs: CostInputs, shape: HubShape): CostComponent {
   const { queryHours, querySeconds, queryBlocks } = ASSUMPTIONS;
   const count = (inputs.queriesPerDay * ASSUMPTIONS.monthSeconds) / 86_400;
-  const records = (batches * 3600 * queryHours) / ASSUMPTIONS.monthSeconds;
-  const items = inputs.nodes * (3600 / LEDGER_SLICE_SECONDS) * queryHours;
-  const ledgerUnits = Math.ceil(
-    (records * LEDGER_RECORD_BYTES + items * LEDGER_ITEM_BYTES) / READ_UNIT_BYTES,
-  );
+  const lossUnits = lossReadUnits(queryHours);
   const usd =
     priceOf('httpApi', count) +
     priceOf('lambdaRequest', count) +
     compute(count, querySeconds * 1000, shape.queryMemoryMb) +
-    priceOf('dynamoReadUnit', count * (FIND_READ_UNITS + queryBlocks + ledgerUnits)) +
+    priceOf('dynamoReadUnit', count * (FIND_READ_UNITS + queryBlocks + lossUnits)) +
     priceOf('s3Get', count * queryBlocks);
-  const basis = `${inputs.queriesPerDay} a day, ${ledgerUnits} read units of the ledger each`;
+  const basis = `${inputs.queriesPerDay} a day, ${FIND_READ_UNITS + queryBlocks + lossUnits} read units each, ${lossUnits} of them for sums of loss`;
   return { name: 'queries', usd, basis, perBatch: false };
 }
 
@@ -446,24 +326,6 @@ function fixed({ alarmMetrics, customMetrics }: HubShape): CostComponent {
   return { name: 'always there', usd, basis, perBatch: false };
 }
 
-/** Whole milliseconds that a call is billed: its CPU on the share of a core that the memory gives, and its waiting. */
-function billedMs(cpuMs: number, waitMs: number, memoryMb: number): number {
-  const share = Math.min(1, memoryMb / CORE_MEMORY_MB) * ASSUMPTIONS.lambdaCoreSpeed;
-  return Math.ceil(cpuMs / share + waitMs);
-}
-
-function compute(calls: number, ms: number, memoryMb: number): number {
-  return priceOf('lambdaGbSecond', calls * (ms / 1000) * (memoryMb / 1024));
-}
-
-function perBatch(name: string, usd: number, basis: string): CostComponent {
-  return { name, usd, basis, perBatch: true };
-}
-
 function sum(components: readonly CostComponent[]): number {
   return components.reduce((total, { usd }) => total + usd, 0);
-}
-
-function round(value: number): number {
-  return Number(value.toPrecision(3));
 }

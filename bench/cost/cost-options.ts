@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { CostInputs } from './cost-model.ts';
+import type { CostInputs } from './cost-inputs.ts';
 
 /** What was asked for on the command line. */
 export interface CostOptions {
@@ -9,6 +9,8 @@ export interface CostOptions {
   readonly measure: boolean;
   /** Whether the measurement is kept for runs that do not measure. */
   readonly save: boolean;
+  /** Whether docs/cost.md gets the tables of the last measurement. */
+  readonly writeDocs: boolean;
   readonly ingestMs: number | undefined;
   readonly processorMs: number | undefined;
   readonly help: boolean;
@@ -29,6 +31,7 @@ Usage: npm run cost -- [--option value]…
   --processor-cpu-ms MS  the same in the processor
   --no-measure           take the CPU times of bench/cost/last-measurement.json
   --save                 write what was measured there
+  --write-docs           write the tables of docs/cost.md anew; with --no-measure, or with --save
   --output FORMAT        text (default), json, or markdown: the tables of docs/cost.md
 `;
 
@@ -49,6 +52,7 @@ export function parseCostOptions(args: readonly string[]): CostOptions {
       relay: { type: 'boolean', default: false },
       measure: { type: 'boolean', default: true },
       save: { type: 'boolean', default: false },
+      'write-docs': { type: 'boolean', default: false },
       output: { type: 'string', default: 'text' },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -60,6 +64,9 @@ export function parseCostOptions(args: readonly string[]): CostOptions {
   const { output } = values;
   if (output !== 'text' && output !== 'json' && output !== 'markdown') {
     throw new Error(`--output must be text, json or markdown, not "${output}"`);
+  }
+  if (values['write-docs'] && values.measure && !values.save) {
+    throw new Error('--write-docs needs --no-measure or --save: the page has what was measured last');
   }
   const given = [optional('ingest-cpu-ms'), optional('processor-cpu-ms')];
   return {
@@ -75,6 +82,7 @@ export function parseCostOptions(args: readonly string[]): CostOptions {
     output,
     measure: values.measure && given.includes(undefined),
     save: values.save,
+    writeDocs: values['write-docs'],
     ingestMs: given[0],
     processorMs: given[1],
     help: values.help,

@@ -1,4 +1,5 @@
-import { ASSUMPTIONS, type BatchCpu, type Bill, type CostInputs, type HubShape } from './cost-model.ts';
+import { ASSUMPTIONS, type BatchCpu, type CostInputs, type HubShape } from './cost-inputs.ts';
+import type { Bill } from './cost-model.ts';
 import { LIST_PRICES, PRICE_DATE, PRICE_REGION } from './list-prices.ts';
 import { type Alternative, SELF_HOSTED_ASSUMPTIONS } from './self-hosted.ts';
 

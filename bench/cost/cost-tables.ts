@@ -1,5 +1,6 @@
-// The tables of docs/cost.md: npm run cost -- --no-measure --output markdown. A test holds the page to them.
-import { type BatchCpu, type Bill, type CostInputs, type HubShape, monthlyBill } from './cost-model.ts';
+// The tables of docs/cost.md: npm run cost -- --no-measure --write-docs. A test holds the page to them.
+import type { BatchCpu, CostInputs, HubShape } from './cost-inputs.ts';
+import { type Bill, monthlyBill } from './cost-model.ts';
 import { highlyAvailable, singleInstance } from './self-hosted.ts';
 
 const FLEETS = [10, 100, 1000, 10_000];
@@ -10,6 +11,27 @@ export function toMarkdown(inputs: CostInputs, cpu: BatchCpu, shape: HubShape): 
   return [...fleetTable(inputs, cpu, shape), '', ...componentTable(monthlyBill(inputs, cpu, shape)), ''].join(
     '\n',
   );
+}
+
+/**
+ * A page with its tables made anew: those whose first line is that of one of ours.
+ * @throws Error when a table is not in the page
+ */
+export function withTables(page: string, tables: string): string {
+  return tables
+    .trim()
+    .split('\n\n')
+    .reduce((text, table) => {
+      const start = text.indexOf(table.slice(0, table.indexOf('\n') + 1));
+      if (start < 0) throw new Error(`the page has no table that begins with ${table.split('\n', 1)[0]}`);
+      const end =
+        start +
+        text
+          .slice(start)
+          .match(/^(?:\|.*\n?)*/)![0]
+          .trimEnd().length;
+      return text.slice(0, start) + table + text.slice(end);
+    }, page);
 }
 
 function fleetTable(inputs: CostInputs, cpu: BatchCpu, shape: HubShape): string[] {

@@ -3,13 +3,15 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { measureBatchCpu } from '../batch-cpu.ts';
-import { type BatchCpu, monthlyBill } from './cost-model.ts';
+import type { BatchCpu } from './cost-inputs.ts';
+import { monthlyBill } from './cost-model.ts';
 import { COST_HELP, type CostOptions, parseCostOptions } from './cost-options.ts';
 import { toJson, toText } from './cost-report.ts';
-import { toMarkdown } from './cost-tables.ts';
+import { toMarkdown, withTables } from './cost-tables.ts';
 import { HUB_SHAPE } from './hub-shape.ts';
 import { highlyAvailable, singleInstance } from './self-hosted.ts';
 
+const PAGE = join(import.meta.dirname, '../../docs/cost.md');
 const MEASUREMENT = join(import.meta.dirname, 'last-measurement.json');
 
 try {
@@ -24,6 +26,7 @@ try {
 async function print(options: CostOptions): Promise<void> {
   const { inputs, output } = options;
   const cpu = await cpuOf(options);
+  if (options.writeDocs) writeTables();
   if (output === 'markdown') {
     process.stdout.write(toMarkdown(inputs, cpu, HUB_SHAPE));
     return;
@@ -32,6 +35,12 @@ async function print(options: CostOptions): Promise<void> {
   const alternatives = [singleInstance(inputs), highlyAvailable(inputs)];
   const report = { inputs, cpu, shape: HUB_SHAPE, bill, alternatives };
   process.stdout.write(output === 'json' ? toJson(report) : toText(report));
+}
+
+/** The page has the usual fleet, and what was measured last. */
+function writeTables(): void {
+  const tables = toMarkdown(parseCostOptions([]).inputs, lastMeasured(), HUB_SHAPE);
+  writeFileSync(PAGE, withTables(readFileSync(PAGE, 'utf8'), tables));
 }
 
 /** CPU times that were given, else measured now, else measured last. */

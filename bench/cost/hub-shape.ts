@@ -1,4 +1,4 @@
-import type { HubShape } from './cost-model.ts';
+import type { HubShape } from './cost-inputs.ts';
 
 /** The hub as lib/ deploys it. test/infra compares what it can see. */
 export const HUB_SHAPE: HubShape = {
@@ -7,7 +7,11 @@ export const HUB_SHAPE: HubShape = {
   queryMemoryMb: 1769,
   plannerMemoryMb: 3008,
   workerMemoryMb: 3008,
+  housekeeperMemoryMb: 3008,
   planSeconds: 300,
+  planAllSeconds: 3600,
+  lossSumSeconds: 300,
+  housekeepingCallsPerDay: 650,
   processorBatches: 100,
   processorWindowSeconds: 10,
   messageGroups: false,

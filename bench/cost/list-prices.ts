@@ -26,6 +26,11 @@ export const LIST_PRICES = {
     unit: 'GB-second on arm64, starting up included',
     source: 'aws.amazon.com/lambda/pricing',
   },
+  schedulerCall: {
+    usd: 1.0 / MILLION,
+    unit: 'call by EventBridge Scheduler',
+    source: 'aws.amazon.com/eventbridge/pricing',
+  },
   sqsRequest: {
     usd: 0.4 / MILLION,
     unit: 'request on a standard queue, begun 64 KiB',

@@ -1,7 +1,6 @@
 // What it costs to run Pyroscope oneself for the same fleet, in the same region: instances, volumes, traffic and requests.
 // People's time, backups and upgrades are in neither bill.
-import type { CostInputs } from './cost-model.ts';
-import { ASSUMPTIONS } from './cost-model.ts';
+import { ASSUMPTIONS, type CostInputs } from './cost-inputs.ts';
 import { priceOf } from './list-prices.ts';
 
 /** What is taken to be true of a Pyroscope installation. Printed with every bill. */

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { CostInputs, HubShape } from '../../bench/cost/cost-inputs.ts';
+import { type Bill, monthlyBill } from '../../bench/cost/cost-model.ts';
 import {
-  type Bill,
-  type CostInputs,
-  type HubShape,
   LEDGER_ITEM_BYTES,
   LEDGER_RECORD_BYTES,
+  ledgerReadUnits,
   ledgerWriteUnits,
-  monthlyBill,
-} from '../../bench/cost/cost-model.ts';
+  lossReadUnits,
+} from '../../bench/cost/ledger-units.ts';
 import { LIST_PRICES } from '../../bench/cost/list-prices.ts';
 import { highlyAvailable, singleInstance } from '../../bench/cost/self-hosted.ts';
 import { packRecord, recordAttribute, SLICE_MS } from '../../storage/aws/ledger-records.ts';
@@ -30,7 +30,11 @@ const SHAPE: HubShape = {
   queryMemoryMb: 1769,
   plannerMemoryMb: 1769,
   workerMemoryMb: 3008,
+  housekeeperMemoryMb: 3008,
   planSeconds: 300,
+  planAllSeconds: 3600,
+  lossSumSeconds: 300,
+  housekeepingCallsPerDay: 600,
   processorBatches: 100,
   processorWindowSeconds: 5,
   messageGroups: false,
@@ -98,11 +102,38 @@ test('storage: what was sent, over the retention, reduced', () => {
   close(perMillion(bill({ retentionDays: 28 }), 'storage'), 2 * perMillion(bill(), 'storage'));
 });
 
-test('queries: an hour of the ledger of 1,000 nodes is a thousand read units', () => {
-  const queries = bill().components.find(({ name }) => name === 'queries')!;
-  // 60,000 records of 50 bytes in 4,000 items of 260: 987 units; 78 more for the blocks.
-  const each = 1.2 / 1e6 + 0.3 * (1769 / 1024) * 0.0000133334 + (986.33 + 78) * 0.125e-6 + 60 * 0.4e-6;
-  close(queries.usd, ((1000 * 2_628_000) / 86_400) * each, 0.01);
+/** US dollars a month of one component. */
+const usdOf = (month: Bill, name: string) => month.components.find((one) => one.name === name)!.usd;
+
+test('queries read sums of loss: as many units for any fleet', () => {
+  // The state and two hours; 78 for the blocks.
+  const each = 1.2 / 1e6 + 0.3 * (1769 / 1024) * 0.0000133334 + (3 + 78) * 0.125e-6 + 60 * 0.4e-6;
+  close(usdOf(bill(), 'queries'), ((1000 * 2_628_000) / 86_400) * each, 0.001);
+  assert.equal(usdOf(bill({ nodes: 100_000 }), 'queries'), usdOf(bill(), 'queries'));
+  assert.deepEqual([lossReadUnits(1), lossReadUnits(24)], [3, 26]);
+  assert.equal(lossReadUnits(87_600), lossReadUnits(876_000));
+});
+
+test('sums of loss: the ledger of an hour is read thirteen times', () => {
+  // 60,000 records of 50 bytes in 4,000 items of 260.
+  assert.equal(ledgerReadUnits(60_000, 1000), 987);
+  // Half of it twelve times, all of it twice in the ten minutes after, and at five ages. 3 s of CPU a day for each.
+  const reads = 6 + 2 + 5;
+  const cpu = 43_800_000 * reads * 2e-6 * (3008 / 1024) * 0.0000133334;
+  // 12 runs of 8 write units, and 23 KB of boots thrice.
+  const hour = reads * 987 * 0.125e-6 + (12 * 8 + 3 * 23) * 0.625e-6;
+  close(usdOf(bill(), 'sums of loss'), 730 * hour + cpu);
+});
+
+test('housekeeping: calls, and a GiB an hour that is checked, or what there is', () => {
+  const gbSecond = (3008 / 1024) * 0.0000133334;
+  const calls = (600 * 2_628_000) / 86_400;
+  const ofCalls = calls * (1.2e-6 + 0.5 * gbSecond);
+  // 10 s of a GB, 1,000 GETs.
+  const ofGigabyte = 10 * gbSecond + 1000 * 0.4e-6;
+  close(usdOf(bill(), 'housekeeping'), ofCalls + 730 * 1.073741824 * ofGigabyte);
+  // A node of 1 KB every 60 s leaves 5 MB.
+  close(usdOf(bill({ nodes: 1, batchKb: 1 }), 'housekeeping'), ofCalls + 730 * 0.00504 * ofGigabyte);
 });
 
 test('an event of 6 MB holds 46 batches of 100 KB, however many arrive', () => {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { COST_HELP, parseCostOptions } from '../../bench/cost/cost-options.ts';
+import { withTables } from '../../bench/cost/cost-tables.ts';
 
 const COST = join(import.meta.dirname, '../../bench/cost/cost.ts');
 const cost = (...args: string[]) =>
@@ -40,6 +41,7 @@ test('what is wrong is said with the option and the value', () => {
     /--output must be text, json or markdown, not "xml"/,
   );
   assert.throws(() => parseCostOptions(['--node', '3']), /--node/);
+  assert.throws(() => parseCostOptions(['--write-docs']), /--write-docs needs --no-measure or --save/);
 });
 
 test('docs/cost.md has the tables that the last measurement gives', () => {
@@ -47,8 +49,19 @@ test('docs/cost.md has the tables that the last measurement gives', () => {
   const tables = cost('--no-measure', '--output', 'markdown').stdout.trim().split('\n\n');
   assert.equal(tables.length, 2);
   for (const table of tables) {
-    assert.ok(page.includes(table), `npm run cost -- --no-measure --output markdown prints now:\n${table}`);
+    assert.ok(page.includes(table), `npm run cost -- --no-measure --write-docs mends it:\n${table}`);
   }
+});
+
+test('tables of a page are made anew, and nothing else of it', () => {
+  const tables = '| a | b |\n|---|---|\n| 3 | 4 |\n\n| c |\n|---|\n| 5 |\n| 6 |\n';
+  const page =
+    'One.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n| 1 | 2 |\n\nTwo.\n\n| c |\n|---|\n\nThree | four.\n';
+  const mended =
+    'One.\n\n| a | b |\n|---|---|\n| 3 | 4 |\n\nTwo.\n\n| c |\n|---|\n| 5 |\n| 6 |\n\nThree | four.\n';
+  assert.equal(withTables(page, tables), mended);
+  assert.equal(withTables(mended, tables), mended);
+  assert.throws(() => withTables('One.\n', tables), /no table that begins with \| a \| b \|/);
 });
 
 test('the command prints a bill, as text and as JSON, and refuses what it does not know', () => {

@@ -87,7 +87,7 @@ export function accessTests(open: () => Lane): void {
 
   test('the role of a cluster may send, and nothing else', async () => {
     const lane = open();
-    const act = openRole(lane, lane.credentials.a);
+    const act = await openRole(lane, lane.credentials.a);
     const others = [
       'ListObjects *',
       'PutObject inbox',

@@ -10,21 +10,27 @@ export interface SentBatch {
   batchId: string;
 }
 
-/** Makes batches of one cluster, each with a sequence of its own, and counts the samples that are in them. */
+/** Makes batches of one agent, each with a sequence of its own, and counts the samples that are in them. */
 export class BatchMaker {
   readonly #cluster: string;
+  readonly #service: string;
   #sequence = 0;
   /** In all batches so far. */
   samples = 0;
 
-  constructor(cluster: string) {
+  /** @param service each has an agent of its own */
+  constructor(cluster: string, service = SERVICE) {
     this.#cluster = cluster;
+    this.#service = service;
   }
 
-  /** With a few stacks; the value of a sample is 1, so that totals are samples. */
-  next(): SentBatch {
+  /**
+   * With a few stacks; the value of a sample is 1, so that totals are samples.
+   * @param start of its window, ms since epoch
+   */
+  next(start?: number): SentBatch {
     const [a, b] = [1 + (this.#sequence % 7), 2];
-    return this.#make({ 'main;serve;parse': a, 'main;serve;render': b }, a + b);
+    return this.#make({ 'main;serve;parse': a, 'main;serve;render': b }, a + b, start);
   }
 
   /** One that is not counted, since it is not to arrive. */
@@ -41,13 +47,17 @@ export class BatchMaker {
     return this.#make(stacks, names.length);
   }
 
-  #make(stacks: Record<string, number>, samples: number): SentBatch {
+  #make(stacks: Record<string, number>, samples: number, start = aMinuteAgo()): SentBatch {
     const sequence = this.#sequence++;
-    const start = Math.floor(Date.now() / WINDOW_MS) * WINDOW_MS - 6 * WINDOW_MS;
-    const origin = { cluster: this.#cluster, node: 'n', bootId: 'lane', sequence };
+    const [cluster, service, node] = [this.#cluster, this.#service, `node-of-${this.#service}`];
+    const origin = { cluster, node, bootId: 'lane', sequence };
     const times = { firstWindow: start, lastWindow: start + WINDOW_MS };
-    const bytes = batchOf(sequence, [{ service: SERVICE, start, stacks, samples }], { ...origin, ...times });
+    const bytes = batchOf(sequence, [{ service, start, stacks, samples }], { ...origin, ...times });
     this.samples += samples;
-    return { bytes, samples, batchId: `${this.#cluster}/n/lane/${sequence}` };
+    return { bytes, samples, batchId: `${cluster}/${node}/lane/${sequence}` };
   }
+}
+
+function aMinuteAgo(): number {
+  return Math.floor(Date.now() / WINDOW_MS) * WINDOW_MS - 6 * WINDOW_MS;
 }

@@ -14,7 +14,7 @@ import {
 } from './hub-stacks.ts';
 import { type Issuer, startIssuer } from './issuer.ts';
 import { BatchMaker } from './lane-batches.ts';
-import { flameGraphTotal, SERVICE, sendBatch } from './lane-hub.ts';
+import { flameGraphTotal, SERVICE, sendBatch, type TimeRange } from './lane-hub.ts';
 import { linesOf } from './signed-call.ts';
 import {
   agentCredentials,
@@ -154,8 +154,8 @@ export class Lane {
     return this.totalOf(`{service_name="${SERVICE}"}`);
   }
 
-  totalOf(selector: string): Promise<number> {
-    return flameGraphTotal(this.queryUrl, this.queryToken, selector);
+  totalOf(selector: string, range?: TimeRange): Promise<number> {
+    return flameGraphTotal(this.queryUrl, this.queryToken, selector, range);
   }
 
   /** What the functions said since a moment, ms since epoch, that is a warning or worse. */

@@ -30,7 +30,10 @@ type Verdict = 'allowed' | 'denied';
 const LET_IN = /NoSuchKey|PreconditionFailed|ConditionalCheckFailed/;
 
 /** Does one thing with the credentials of a role; none of them changes what the hub holds. */
-export function openRole(lane: Lane, credentials: Credentials): (name: RoleAct) => Promise<Verdict> {
+export async function openRole(
+  lane: Lane,
+  credentials: Credentials,
+): Promise<(name: RoleAct) => Promise<Verdict>> {
   const options = { region: REGION, credentials, maxAttempts: 1 };
   const acts: Record<string, (target: string) => Promise<unknown>> = {
     ...objectActs(new S3Client(options), lane.fresh.output('Data', 'BucketName')),
@@ -38,6 +41,8 @@ export function openRole(lane: Lane, credentials: Credentials): (name: RoleAct) 
     ...queueActs(new SQSClient({ ...options, useQueueUrlAsEndpoint: false }), {
       batches: lane.fresh.output('Data', 'QueueUrl'),
       dead: lane.fresh.output('Data', 'DeadLetterUrl'),
+      jobs: await lane.physicalId('Compaction', /^CompactionJobs[0-9A-F]{8}$/),
+      missed: await lane.physicalId('Compaction', /^CompactionMissed[0-9A-F]{8}$/),
     }),
   };
   return async (name) => {

@@ -117,6 +117,7 @@ const CASES: readonly RoleCase[] = [
         'Query spans#x',
         'Query clusters',
         'Query ledger#x',
+        'GetItem setting#x',
       ] as const),
     ],
     denied: [
@@ -128,6 +129,7 @@ const CASES: readonly RoleCase[] = [
         'GetObject quarantine',
       ] as const),
       ...(['PutItem block#x', 'PutItem clusters', 'PutItem ledger#x', 'DeleteItem block#x'] as const),
+      'PutItem setting#x',
       ...NO_SECRET,
       ...NO_QUEUE,
     ],
@@ -141,6 +143,7 @@ const CASES: readonly RoleCase[] = [
         'PutObject quarantine',
         'DeleteObject quarantine',
         'PutObject inbox',
+        'GetObject blocks',
       ] as const),
       ...([
         'Query clusters',
@@ -152,13 +155,7 @@ const CASES: readonly RoleCase[] = [
       ...(['Query credentials#a', 'SendMessage batches', 'ReceiveMessage dead'] as const),
     ],
     denied: [
-      ...([
-        'GetObject blocks',
-        'PutObject blocks',
-        'DeleteObject blocks',
-        'PutItem block#x',
-        'DeleteItem block#x',
-      ] as const),
+      ...(['PutObject blocks', 'DeleteObject blocks', 'PutItem block#x', 'DeleteItem block#x'] as const),
       ...([
         'PutItem lease#x',
         'Scan *',
@@ -185,6 +182,110 @@ const CASES: readonly RoleCase[] = [
       ...NO_QUEUE,
     ],
   },
+  {
+    stack: 'Compaction',
+    role: 'CompactionPlanner',
+    allowed: [
+      ...(['GetItem block#x', 'Query spans#x', 'Query buckets#x', 'SendMessage jobs'] as const),
+      ...(['GetItem setting#compaction-quarantine/x', 'PutItem setting#compaction-quarantine/x'] as const),
+      'SendMessage missed',
+    ],
+    denied: [
+      ...([
+        'PutItem block#x',
+        'DeleteItem block#x',
+        'PutItem setting#x',
+        'UpdateItem lease#compaction/x',
+        'GetItem clusters',
+      ] as const),
+      ...(['ReceiveMessage jobs', 'PurgeQueue jobs', 'ReceiveMessage missed', 'ListObjects *'] as const),
+      ...NO_OBJECT,
+      ...NO_SECRET,
+      ...NO_QUEUE,
+    ],
+  },
+  {
+    stack: 'Compaction',
+    role: 'CompactionWorker',
+    allowed: [
+      ...(['GetObject blocks', 'PutObject blocks', 'DeleteObject blocks', 'ListObjects *'] as const),
+      ...([
+        'GetItem block#x',
+        'PutItem block#x',
+        'UpdateItem block#x',
+        'PutItem spans#x',
+        'PutItem swap#x',
+        'PutItem marks#x',
+        'UpdateItem lease#compaction/x',
+        'GetItem setting#tombstones/x',
+        'PutItem setting#compaction-quarantine/x',
+      ] as const),
+      'ReceiveMessage jobs',
+    ],
+    denied: [
+      ...([
+        'OverwriteObject blocks',
+        'GetObject inbox',
+        'PutObject inbox',
+        'DeleteObject inbox',
+        'GetObject quarantine',
+        'PutObject quarantine',
+      ] as const),
+      ...([
+        'DeleteItem block#x',
+        'PutItem clusters',
+        'PutItem setting#x',
+        'PutItem setting#retention/x',
+        'UpdateItem lease#x',
+      ] as const),
+      ...(['SendMessage jobs', 'PurgeQueue jobs', 'SendMessage missed'] as const),
+      ...NO_SECRET,
+      ...NO_QUEUE,
+    ],
+  },
+  {
+    stack: 'Compaction',
+    role: 'CompactionHousekeeper',
+    allowed: [
+      ...([
+        'GetObject blocks',
+        'PutObject blocks',
+        'DeleteObject blocks',
+        'DeleteObject inbox',
+        'ListObjects *',
+      ] as const),
+      ...([
+        'Query marks#x',
+        'DeleteItem block#x',
+        'DeleteItem agents#x',
+        'Query ledger#x',
+        'GetItem setting#retention/x',
+        'PutItem setting#scrub/x',
+        'PutItem setting#loss/x',
+        'UpdateItem lease#retention/x',
+      ] as const),
+      'SendMessage missed',
+    ],
+    denied: [
+      ...([
+        'OverwriteObject blocks',
+        'GetObject inbox',
+        'PutObject inbox',
+        'GetObject quarantine',
+        'DeleteObject quarantine',
+      ] as const),
+      ...([
+        'PutItem clusters',
+        'DeleteItem clusters',
+        'PutItem setting#retention/x',
+        'PutItem ledger#x',
+        'DeleteItem ledger#x',
+      ] as const),
+      ...(['SendMessage jobs', 'ReceiveMessage jobs', 'ReceiveMessage missed'] as const),
+      ...NO_SECRET,
+      ...NO_QUEUE,
+    ],
+  },
 ];
 
 /** Every function's role, allow and deny. Roles of clusters and of their accounts are in access-tests.ts. */
@@ -192,7 +293,7 @@ export function roleTests(open: () => Lane): void {
   for (const { stack, role, allowed, denied } of CASES) {
     test(`the role of ${role}: ${allowed.length} things that it may do, ${denied.length} that it may not`, async () => {
       const lane = open();
-      const act = openRole(lane, await credentialsOf(lane, stack, role));
+      const act = await openRole(lane, await credentialsOf(lane, stack, role));
       const wrong: string[] = [];
       for (const name of allowed) if ((await act(name)) !== 'allowed') wrong.push(`${name} is refused`);
       for (const name of denied) if ((await act(name)) !== 'denied') wrong.push(`${name} is allowed`);

@@ -23,7 +23,7 @@ export const HUB_ACCOUNT = '111111111111';
 export const SPOKE_ACCOUNTS = { a: '222222222222', b: '333333333333' };
 
 const ROOT_SECRET = 'secret-of-every-root';
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 60_000;
 const LAUNCHER = join(import.meta.dirname, 'launch-stand-in.py');
 const LOOPBACK_NAMES = pathToFileURL(join(import.meta.dirname, 'loopback-names.mjs')).href;
 

@@ -3,8 +3,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { S3Client } from '@aws-sdk/client-s3';
 import { HOUSEKEEPING, type HousekeepingEvent, type PlannerEvent } from '../../functions/environment.ts';
+import { DELETION_GRACE_MS } from '../../pipeline/compact-blocks.ts';
 import type { ListedBlock } from '../../pipeline/list-blocks.ts';
+import { s3ObjectStore } from '../../storage/aws/s3-object-store.ts';
+import { blocksPrefix, parseBlockKey } from '../../storage/names.ts';
+import { MAX_LIST_LENGTH } from '../../storage/object-store.ts';
+import { ageMarks } from './age-marks.ts';
 import type { Lane } from './lane.ts';
 import { BatchMaker } from './lane-batches.ts';
 import { HOUR_MS, until } from './lane-hub.ts';
@@ -58,15 +64,19 @@ export function compactionTests(open: () => Lane): void {
     assert.deepEqual(JSON.parse(out).quarantined, []);
   });
 
-  test('every task of the housekeeper is done, and takes nothing away', async (t) => {
+  test('every task of the housekeeper is done, and takes only away what was merged', async (t) => {
     const lane = open();
     const before = await blocksOf(lane);
+    const merged = await ageMarks(lane.fresh.output('Data', 'TableName'), DELETION_GRACE_MS);
+    assert.ok(merged.length >= ROUNDS * hours.length);
+    assert.deepEqual(await storedOf(lane, merged), merged.toSorted());
     const housekeeper = await lane.functionNamed('Compaction', 'CompactionHousekeeper');
     for (const task of Object.keys(HOUSEKEEPING) as HousekeepingEvent['task'][]) {
       const startedAt = Date.now();
       assert.deepEqual(await invoke(housekeeper, { task }), { done: true }, task);
       t.diagnostic(`${task}: ${Date.now() - startedAt} ms`);
     }
+    assert.deepEqual(await storedOf(lane, merged), []);
     assert.deepEqual(await blocksOf(lane), before);
     await assertTotals(lane);
   });
@@ -106,6 +116,14 @@ export function compactionTests(open: () => Lane): void {
 async function blocksOf(lane: Lane): Promise<ListedBlock[]> {
   const { out } = await lane.cli('block', 'ls', '--service', SERVICE, '--output', 'json');
   return JSON.parse(out).blocks;
+}
+
+/** Those of the blocks whose objects are there, by id. */
+async function storedOf(lane: Lane, ids: readonly string[]): Promise<string[]> {
+  const objects = s3ObjectStore(new S3Client({}), lane.fresh.output('Data', 'BucketName'));
+  const page = await objects.list(blocksPrefix('default'), { limit: MAX_LIST_LENGTH });
+  const stored = page.map(({ key }) => parseBlockKey(key)?.blockId);
+  return ids.filter((id) => stored.includes(id)).sort();
 }
 
 function ofHour(blocks: readonly ListedBlock[], hour: number): ListedBlock[] {

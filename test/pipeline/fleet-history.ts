@@ -1,10 +1,10 @@
 import { BlockBuilder } from '../../core/block/block-builder.ts';
 import type { CallTree } from '../../core/flamegraph/call-tree.ts';
+import type { Hub } from '../../pipeline/hub.ts';
 import { blockRowOf } from '../../pipeline/process-batches.ts';
 import { selectTimeline, selectTree } from '../../pipeline/run-query.ts';
 import { blockKey } from '../../storage/names.ts';
 import { addRow, CPU, codec, type RowSpec } from '../core/block/fixtures.ts';
-import type { MemoryHub } from './memory-hub.ts';
 
 // Random windows of a small fleet over days, as level-0 blocks hold them, and what any question about them must answer.
 
@@ -47,14 +47,14 @@ export function randomBatch(random: () => number, from: number, until: number): 
 }
 
 /** Makes rows visible as one level-0 block. */
-export async function publishRows(hub: MemoryHub, rows: readonly WindowRow[]): Promise<void> {
+export async function publishRows(hub: Hub, rows: readonly WindowRow[]): Promise<void> {
   const block = new BlockBuilder();
   for (const row of rows) addRow(block, row);
   const blockId = `raw-${++sequence}`;
   const meta = { blockId, tenant: hub.tenant, level: 0, resolutionSeconds: 0 };
   const written = { ...block.write(meta, codec), batchIds: block.batchIds };
   await hub.objects.put(blockKey(hub.tenant, 0, blockId), written.bytes);
-  await hub.catalog.publish(blockRowOf(written, hub.now));
+  await hub.catalog.publish(blockRowOf(written, hub.clock()));
 }
 
 export interface Question {
@@ -72,7 +72,7 @@ export interface Answer {
   readonly points: unknown[];
 }
 
-export async function ask(hub: MemoryHub, question: Question): Promise<Answer> {
+export async function ask(hub: Hub, question: Question): Promise<Answer> {
   const selection = { ...question, profileType: CPU, selector: `{service_name="${question.service}"}` };
   const { tree, total, completeness } = await selectTree(hub, selection);
   const { points } = await selectTimeline(hub, selection);

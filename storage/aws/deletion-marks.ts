@@ -18,7 +18,7 @@ export function markFields(removed: Item[], markedAt: number): Fields {
 }
 
 /**
- * The oldest marks set before `before`, by (markedAt, blockId). A mark counts while its block's item says so; a list of
+ * The oldest marks set before `before`, by (markedAt, blockId). A mark counts while its block's item names its list; a list of
  * which no block is marked any more is removed in passing.
  */
 export async function deletionMarks(
@@ -57,13 +57,17 @@ async function stillMarked(table: DynamoTable, lists: Item[]): Promise<DeletionM
   const items = await table.getMany(
     [...new Set(all.flat().map(({ blockId }) => blockId))].map((blockId) => blockKey(blockId)),
   );
-  const markedAt = new Map(
-    items.map((item) => [blockIdOf(item), text(item, 'state') === 'marked' ? number(item, 'markedAt') : -1]),
+  const listOf = new Map(
+    items
+      .filter((item) => text(item, 'state') === 'marked')
+      .map((item) => [blockIdOf(item), text(item, 'markedBy')]),
   );
-  const isMarked = (mark: DeletionMark) => markedAt.get(mark.blockId) === mark.markedAt;
-  const done = lists.filter((_, i) => !all[i].some(isMarked));
+  const counting = all.map((marks, i) =>
+    marks.filter(({ blockId }) => listOf.get(blockId) === text(lists[i]!, 'sk')),
+  );
+  const done = lists.filter((_, i) => counting[i]!.length === 0);
   await table.deleteMany(done.map((list) => ({ pk: text(list, 'pk'), sk: text(list, 'sk') })));
-  return all.flat().filter(isMarked).sort(byAge);
+  return counting.flat().sort(byAge);
 }
 
 function toMarks(list: Item): DeletionMark[] {

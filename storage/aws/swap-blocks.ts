@@ -7,7 +7,7 @@ import { blockIdOf, effectOf, INLINE_CONTENT_BYTES, isLive, rowFields } from './
 import { markFields } from './deletion-marks.ts';
 import { digestOf } from './digests.ts';
 import { type DynamoTable, MAX_TRANSACTION_ITEMS } from './dynamodb-table.ts';
-import { blockKey, EXPIRES, marksKey, swapTokenKey, tenantSwapsKey } from './names.ts';
+import { blockKey, EXPIRES, type Key, marksKey, swapTokenKey, tenantSwapsKey } from './names.ts';
 
 /** Most bytes of content that one transaction carries; 4 MB in all are allowed. */
 const TRANSACTION_CONTENT_BYTES = 3 * 1024 * 1024;
@@ -68,6 +68,7 @@ async function transactionOf(
     ...add.map(({ tenant }) => tenant),
   ]);
   const digest = digestOf(token);
+  const marks = marksKey(now, digest);
   const expires = Math.ceil((now + SWAP_TOKEN_MEMORY_MS) / 1000) + 1;
   const parts = [
     table.putPart(
@@ -81,8 +82,8 @@ async function transactionOf(
     ...[...tenants].map((tenant) =>
       table.updatePart(tenantSwapsKey(tenant), { update: 'ADD #swaps :one', values: { one: 1 } }),
     ),
-    ...(removed.length === 0 ? [] : [table.putPart(marksKey(now, digest), markFields(removed, now))]),
-    ...removed.map((item) => markPart(table, blockIdOf(item), now)),
+    ...(removed.length === 0 ? [] : [table.putPart(marks, markFields(removed, now))]),
+    ...removed.map((item) => markPart(table, blockIdOf(item), marks)),
     ...(await addParts(table, rows, add, digest)),
   ];
   if (parts.length <= MAX_TRANSACTION_ITEMS) return parts;
@@ -92,12 +93,15 @@ async function transactionOf(
   );
 }
 
-/** The content goes and the place of the entry stays: a marked block keeps its id used, and costs little. */
-function markPart(table: DynamoTable, blockId: string, now: number): TransactWriteItem {
+/**
+ * The content goes and the place of the entry stays: a marked block keeps its id used, and costs little. It names the list
+ * that it is on: only there its mark counts.
+ */
+function markPart(table: DynamoTable, blockId: string, marks: Key): TransactWriteItem {
   return table.updatePart(blockKey(blockId), {
-    update: 'SET #state = :marked, #markedAt = :now REMOVE #content, #nonce',
+    update: 'SET #state = :marked, #markedBy = :marks REMOVE #content, #nonce',
     condition: '#state = :live',
-    values: { marked: 'marked', live: 'live', now },
+    values: { marked: 'marked', live: 'live', marks: marks.sk },
   });
 }
 

@@ -44,7 +44,7 @@ if (spawnSync('cfn-lint', ['--version']).error) {
     const options = ['--quiet', '--strict', '--no-lookups', '--output', output, '-c', `config=${config}`];
     run(process.execPath, [cdk, 'synth', ...options]);
     const templates = templatesIn(output);
-    assert.equal(templates.length, 5);
+    assert.equal(templates.length, 6);
     run('cfn-lint', ['--ignore-checks', IGNORED, '--', ...templates]);
   });
 

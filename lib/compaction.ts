@@ -2,7 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import { HOUSEKEEPING, type HousekeepingEvent, type PlannerEvent } from '../functions/environment.ts';
-import { ALARM_PERIOD, addAlarm } from './alarms.ts';
+import { addAlarm } from './alarms.ts';
 import {
   HousekeeperFunction,
   PlannerFunction,
@@ -22,9 +22,12 @@ export interface CompactionProps {
   readonly functions: FunctionDefaults;
 }
 
-/** What may come again is looked at often; all that there is, for what came too late and for long ranges, now and then. */
+/**
+ * What may come again is looked at often; all that there is, for what came too late and for long ranges, now and then. Each
+ * plan reads all rows of five days, which at five minutes would cost as much as merging does.
+ */
 const PLANS: readonly (Schedule & { event: PlannerEvent })[] = [
-  { id: 'Recent', rate: 'rate(5 minutes)', event: { scope: 'recent' } },
+  { id: 'Recent', rate: 'rate(10 minutes)', event: { scope: 'recent' } },
   { id: 'All', rate: 'rate(1 hour)', event: { scope: 'all' } },
 ];
 
@@ -34,8 +37,11 @@ const PATIENCE = Duration.minutes(15);
 /** A job that was waiting to be done for longer raises an alarm, in seconds. */
 const BACKLOG_MAX_SECONDS = 7200;
 
-/** Periods without a plan after which its schedule is taken for dead: 20 minutes. */
-const SILENT_PERIODS = 4;
+/** Of what planners tell: with shorter ones, every other period would be empty. */
+const PLAN_PERIOD = Duration.minutes(10);
+
+/** Periods without a plan after which its schedule is taken for dead, and with a backlog after which it is one. */
+const PLAN_PERIODS = 3;
 
 /** Few, large blocks of many small ones: a planner, workers, and who deletes what they leave. */
 export class Compaction extends Construct {
@@ -77,12 +83,12 @@ export class Compaction extends Construct {
         metricName,
         dimensionsMap: { service: 'compaction-planner', stage: config.stage },
         statistic,
-        period: ALARM_PERIOD,
+        period: PLAN_PERIOD,
       });
     addAlarm(this, 'Backlog', 'compaction-behind', {
       metric: planned('compaction_backlog_seconds', 'Maximum'),
       above: BACKLOG_MAX_SECONDS,
-      periods: 6,
+      periods: PLAN_PERIODS,
       topic,
     });
     addAlarm(this, 'Quarantined', 'quarantined-groups', {
@@ -94,7 +100,7 @@ export class Compaction extends Construct {
       metric: planned('compaction_plans_total', 'Sum'),
       above: 1,
       whenBelow: true,
-      periods: SILENT_PERIODS,
+      periods: PLAN_PERIODS,
       topic,
     });
   }

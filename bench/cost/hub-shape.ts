@@ -8,7 +8,7 @@ export const HUB_SHAPE: HubShape = {
   plannerMemoryMb: 3008,
   workerMemoryMb: 3008,
   housekeeperMemoryMb: 3008,
-  planSeconds: 300,
+  planSeconds: 600,
   planAllSeconds: 3600,
   lossSumSeconds: 300,
   housekeepingCallsPerDay: 650,

@@ -350,9 +350,9 @@ describe('schedules', () => {
       .filter(({ Target }) => nameOf(Target.Arn) === `<${functionNamed(hub.compaction, name).id}>`)
       .map(({ ScheduleExpression, Target }) => [ScheduleExpression, JSON.parse(Target.Input)]);
 
-  test('compaction is planned every five minutes, and all that there is every hour', () => {
+  test('compaction is planned every ten minutes, and all that there is every hour', () => {
     assert.deepEqual(callsOf('CompactionPlanner'), [
-      ['rate(5 minutes)', { scope: 'recent' }],
+      ['rate(10 minutes)', { scope: 'recent' }],
       ['rate(1 hour)', { scope: 'all' }],
     ]);
   });
@@ -396,13 +396,13 @@ describe('schedules', () => {
     }
   });
 
-  test('a planner that is silent for 20 minutes is an alarm', () => {
+  test('a planner that is silent for 30 minutes is an alarm', () => {
     const silent = hub.compaction
       .all('AWS::CloudWatch::Alarm')
       .find(({ Properties }) => Properties.MetricName === 'compaction_plans_total')!.Properties;
     assert.equal(silent.TreatMissingData, 'breaching');
     assert.equal(silent.ComparisonOperator, 'LessThanThreshold');
-    assert.equal(silent.EvaluationPeriods * silent.Period, 20 * 60);
+    assert.equal(silent.EvaluationPeriods * silent.Period, 30 * 60);
     assert.deepEqual(silent.Dimensions, [
       { Name: 'service', Value: 'compaction-planner' },
       { Name: 'stage', Value: 'prod' },

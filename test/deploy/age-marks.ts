@@ -16,10 +16,11 @@ export async function ageMarks(tableName: string, byMs: number): Promise<string[
     for await (const list of table.query(pk)) {
       const [sk, blocks] = [text(list, 'sk'), text(list, 'blocks')];
       const markedAt = number(list, 'markedAt') - byMs;
-      await table.put({ pk, sk: sk.replace(/^\d+/, padded(markedAt)) }, { markedAt, blocks });
+      const aged = sk.replace(/^\d+/, padded(markedAt));
+      await table.put({ pk, sk: aged }, { markedAt, blocks });
       await table.delete({ pk, sk });
       for (const [id] of JSON.parse(blocks)) {
-        await table.update(blockKey(id), { update: 'SET #markedAt = :at', values: { at: markedAt } });
+        await table.update(blockKey(id), { update: 'SET #markedBy = :list', values: { list: aged } });
         ids.push(id);
       }
     }

@@ -7,10 +7,12 @@ import type { Hub } from './hub.ts';
 
 /**
  * Opens the block of an index row with one read, that of its directory (or of the whole block, when it is small).
+ * @param wholeBytesMax what is read whole: see WHOLE_READ_BYTES_MAX, the default
  * @throws CorruptBlockError; RejectedError('not-found') when the object is gone
  */
-export function openBlockOf(hub: Hub, row: BlockRow): Promise<BlockReader> {
-  const source = objectSource(hub.objects, blockKey(row.tenant, row.level, row.blockId), row.size);
+export function openBlockOf(hub: Hub, row: BlockRow, wholeBytesMax?: number): Promise<BlockReader> {
+  const key = blockKey(row.tenant, row.level, row.blockId);
+  const source = objectSource(hub.objects, key, row.size, wholeBytesMax);
   const tailLength = row.directoryLength + TRAILER_LENGTH;
   return BlockReader.open(source, hub.codec, { blockId: row.blockId, tailLength });
 }

@@ -1,5 +1,4 @@
-import { TRAILER_LENGTH } from '../core/block/block-format.ts';
-import { BlockReader } from '../core/block/block-reader.ts';
+import type { BlockReader } from '../core/block/block-reader.ts';
 import type { DatasetEntry, TypeEntry } from '../core/block/directory.ts';
 import { DuplicateRows } from '../core/block/duplicate-rows.ts';
 import { CorruptBlockError, RejectedError } from '../core/errors.ts';
@@ -12,10 +11,9 @@ import type { RowFilter } from '../core/query/select-rows.ts';
 import { withoutSpans } from '../core/query/time-span.ts';
 import type { Tombstones } from '../core/retention/tombstone.ts';
 import type { BlockRow } from '../storage/block-catalog.ts';
-import { blockKey } from '../storage/names.ts';
-import { objectSource } from './block-source.ts';
 import type { Hub } from './hub.ts';
 import { noteLoss } from './note-loss.ts';
+import { openBlockOf } from './open-block.ts';
 import { loadTombstones, SETTLE_MS } from './tombstone-store.ts';
 
 /** Series by matchers, and a time range [start, end) in ms. */
@@ -219,9 +217,7 @@ async function openBlock(
   rows: DuplicateRows,
 ): Promise<OpenedBlock> {
   const { row } = planned;
-  const source = objectSource(hub.objects, blockKey(row.tenant, row.level, row.blockId), row.size);
-  const options = { blockId: row.blockId, tailLength: row.directoryLength + TRAILER_LENGTH };
-  const reader = await BlockReader.open(source, hub.codec, options);
+  const reader = await openBlockOf(hub, row);
   if (row.resolutionSeconds > 0 || (planned.except.size === 0 && !rows.concerns(row.batchIds)))
     return { planned, reader, duplicates: undefined };
   return { planned, reader, duplicates: { rows, batchIds: await reader.batchIds(), except: planned.except } };

@@ -1,16 +1,15 @@
-import { TRAILER_LENGTH } from '../core/block/block-format.ts';
 import { newBlockId } from '../core/block/block-id.ts';
-import { BlockReader } from '../core/block/block-reader.ts';
+import type { BlockReader } from '../core/block/block-reader.ts';
 import { BlockMerge, type MergeReport, readBatchTables } from '../core/block/merge-blocks.ts';
 import { compactFamilies } from '../core/compaction/compact-family.ts';
 import type { BlockJob } from '../core/compaction/plan-rewrites.ts';
 import { RetryableError } from '../core/errors.ts';
 import { type BlockRow, MAX_SWAP_BLOCKS } from '../storage/block-catalog.ts';
 import { blockKey } from '../storage/names.ts';
-import { objectSource } from './block-source.ts';
 import type { GroupLease } from './group-lease.ts';
 import type { Hub } from './hub.ts';
 import { deletionsOf, recordDeleted } from './job-deletions.ts';
+import { openBlockOf } from './open-block.ts';
 import { blockRowOf } from './process-batches.ts';
 import { swapBlocks } from './swap-blocks.ts';
 
@@ -106,14 +105,7 @@ async function store(hub: Hub, row: BlockRow, bytes: Uint8Array, outputs: BlockR
 
 function openInputs(hub: Hub, rows: readonly BlockRow[]): Promise<BlockReader[]> {
   const areSmall = rows.reduce((sum, row) => sum + row.size, 0) <= WHOLE_INPUTS_BYTES_MAX;
-  return Promise.all(
-    rows.map((row) => {
-      const key = blockKey(row.tenant, row.level, row.blockId);
-      const source = objectSource(hub.objects, key, row.size, areSmall ? row.size : undefined);
-      const tailLength = row.directoryLength + TRAILER_LENGTH;
-      return BlockReader.open(source, hub.codec, { blockId: row.blockId, tailLength });
-    }),
-  );
+  return Promise.all(rows.map((row) => openBlockOf(hub, row, areSmall ? row.size : undefined)));
 }
 
 /** Deletes objects that nobody refers to. Where that fails, a sweep for orphans finds them. */

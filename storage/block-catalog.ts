@@ -10,7 +10,17 @@ export interface DatasetRow {
   maxTime: number;
 }
 
-/** One block in the catalog. A block is visible to queries exactly while its row is here. */
+/** Why a block was set aside, and when. */
+export interface Aside {
+  /** What is wrong with it, or what whoever did it says. */
+  reason: string;
+  /** In ms since epoch. */
+  at: number;
+  /** The block that holds what could be saved of it, and leaves when it is put back. */
+  replacedBy?: string;
+}
+
+/** One block in the catalog. A block is visible to queries exactly while its row is here, and not aside. */
 export interface BlockRow {
   blockId: string;
   tenant: string;
@@ -31,6 +41,8 @@ export interface BlockRow {
   datasets: DatasetRow[];
   /** The batches merged into it; may be empty once they are too old to arrive again. */
   batchIds: string[];
+  /** Present while it lies aside: its row and object are kept, and nothing reads, merges or deletes them. */
+  aside?: Aside;
 }
 
 /** A block that is out of the catalog and whose object is to be deleted after a grace period. */
@@ -49,6 +61,11 @@ export interface BlockSearch {
   until: number;
   /** Only blocks with a dataset of this service that itself overlaps the range. */
   service?: string;
+  /**
+   * Whether blocks that lie aside are found as well.
+   * @default false
+   */
+  withAside?: boolean;
 }
 
 export interface BlockSwap {
@@ -56,6 +73,12 @@ export interface BlockSwap {
   remove: string[];
   /** Rows of blocks that enter it; their objects are already stored. */
   add: BlockRow[];
+  /** Live blocks that are set aside. */
+  setAside?: { blockId: string; aside: Aside }[];
+  /** Ids of blocks aside that are live again, exactly as they were. */
+  putBack?: string[];
+  /** Ids of blocks aside that leave the catalog. */
+  removeAside?: string[];
   /** Names this swap: a repeat of it under the same token does nothing more. */
   token: string;
 }
@@ -66,6 +89,11 @@ export interface BlockPage {
   /** The last row of the page before (exclusive). */
   after?: Pick<BlockRow, 'minTime' | 'blockId'>;
   limit: number;
+  /**
+   * Whether blocks that lie aside are listed as well.
+   * @default false
+   */
+  withAside?: boolean;
 }
 
 /** Most blocks in one swap, in and out together: a DynamoDB transaction takes 100 items, some are kept for the token. */
@@ -81,13 +109,14 @@ export const SWAP_TOKEN_MEMORY_MS = 7 * 24 * 3_600_000;
  * Which blocks exist. One row per block, never per batch or series.
  *
  * A block id is used once. An id is *live* from publish (or swap in) until it is swapped out; then it is *marked* until
- * it is forgotten. Every method throws RejectedError('invalid') for rows or arguments that break the rules of their
+ * it is forgotten. A live block may be set *aside* and put back: meanwhile its id is used, its row is answered only to
+ * who asks for blocks aside, and a swap that takes it for live meets a conflict. Every method throws RejectedError('invalid') for rows or arguments that break the rules of their
  * types, and RetryableError when the storage below does not answer; then the change may or may not have happened, and
  * the same call may be repeated.
  */
 export interface BlockCatalog {
   /**
-   * Makes the block visible. Answers 'exists' and changes nothing when the id is live or marked: so a processor that
+   * Makes the block visible. Answers 'exists' and changes nothing when the id is live, aside or marked: so a processor that
    * repeats its work after a crash brings back no block that was compacted away meanwhile.
    */
   publish(row: BlockRow): Promise<'published' | 'exists'>;
@@ -95,13 +124,14 @@ export interface BlockCatalog {
   /** All live blocks that match, ordered by (minTime, blockId). An empty range (from ≥ until) matches none. */
   find(search: BlockSearch): Promise<BlockRow[]>;
 
-  /** The row of a live block. */
-  get(blockId: string): Promise<BlockRow | undefined>;
+  /** The row of a live block, or with `withAside` of one that lies aside. */
+  get(blockId: string, options?: { withAside?: boolean }): Promise<BlockRow | undefined>;
 
   /**
-   * Removes and adds in one step: no reader ever sees both or neither. Answers 'conflict', and changes nothing, when a
-   * block to remove is not live or an id to add is live or marked. The removed become deletion marks. `add` may be
-   * empty (retention) and so may `remove`, not both. The same swap under the same token answers 'done' again, for as
+   * Removes, adds, sets aside and puts back in one step: no reader ever sees a part of it. Answers 'conflict', and
+   * changes nothing, when a block to remove or to set aside is not live, one to put back or to remove from aside does not
+   * lie there, or an id to add is live, aside or marked. The removed become deletion marks. Each part may be empty
+   * (retention removes), not all of them. The same swap under the same token answers 'done' again, for as
    * long as the token is remembered (SWAP_TOKEN_MEMORY_MS at least).
    * @throws RejectedError 'invalid' when the token was used for another swap; 'too-large' past MAX_SWAP_BLOCKS.
    */
@@ -137,6 +167,7 @@ export function checkBlockRow(row: BlockRow): void {
     (Number.isSafeInteger(row.resolutionSeconds) && row.resolutionSeconds >= 0
       ? undefined
       : `resolutionSeconds is ${row.resolutionSeconds}`) ??
+    (row.aside === undefined ? undefined : 'a block enters the catalog live') ??
     (row.minTime < row.maxTime
       ? undefined
       : `[minTime, maxTime) = [${row.minTime}, ${row.maxTime}) is empty`) ??
@@ -150,18 +181,36 @@ export function checkBlockRow(row: BlockRow): void {
 
 /** @throws RejectedError as `BlockCatalog.swap` says for its arguments alone. */
 export function checkSwap(swap: BlockSwap): void {
-  const blocks = swap.remove.length + swap.add.length;
+  const named = [...changedIds(swap), ...swap.add.map(({ blockId }) => blockId)];
+  const blocks = named.length;
   if (blocks > MAX_SWAP_BLOCKS) {
     throw limitExceeded({ name: 'catalog.maxSwapBlocks', value: MAX_SWAP_BLOCKS, unit: 'blocks' }, blocks);
   }
-  const ids = new Set([...swap.remove, ...swap.add.map((row) => row.blockId)]);
-  if (blocks === 0 || ids.size !== blocks || swap.token === '') {
+  if (blocks === 0 || new Set(named).size !== blocks || swap.token === '') {
     throw new RejectedError(
       'invalid',
       'a swap needs a token and at least one block, and names each block once',
     );
   }
   swap.add.forEach(checkBlockRow);
+}
+
+/** The blocks that are in the catalog before a swap, and that it changes. */
+export function changedIds({ remove, setAside = [], putBack = [], removeAside = [] }: BlockSwap): string[] {
+  return [...remove, ...setAside.map(({ blockId }) => blockId), ...putBack, ...removeAside];
+}
+
+/** What a swap does with blocks aside, the same for swaps that do the same; empty when it does nothing with them. */
+export function asideEffectOf({
+  setAside = [],
+  putBack = [],
+  removeAside = [],
+}: Pick<BlockSwap, 'setAside' | 'putBack' | 'removeAside'>): string[][] {
+  if (setAside.length + putBack.length + removeAside.length === 0) return [];
+  const set = setAside.map(({ blockId, aside: { reason, at, replacedBy } }) =>
+    JSON.stringify([blockId, reason, at, replacedBy]),
+  );
+  return [set.sort(), [...putBack].sort(), [...removeAside].sort()];
 }
 
 function idProblem(field: string, id: string): string | undefined {

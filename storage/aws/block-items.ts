@@ -1,5 +1,11 @@
 import { crc32 } from 'node:zlib';
-import type { BlockRow, BlockSearch, DatasetRow } from '../block-catalog.ts';
+import {
+  asideEffectOf,
+  type BlockRow,
+  type BlockSearch,
+  type BlockSwap,
+  type DatasetRow,
+} from '../block-catalog.ts';
 import { zstdCodec } from '../zstd-codec.ts';
 import { binary, type Fields, type Item, number, optionalNumber, text } from './attribute-values.ts';
 import { digestOf } from './digests.ts';
@@ -76,8 +82,17 @@ function headFields(row: BlockRow): Fields {
   };
 }
 
-export function isLive(item: Item | undefined): item is Item {
-  return item !== undefined && text(item, 'state') === 'live';
+/** A block in the catalog is live or aside; `marked` is one that left it. */
+export type BlockState = 'live' | 'aside' | 'marked';
+
+export function stateOf(item: Item): BlockState {
+  return text(item, 'state') as BlockState;
+}
+
+/** Whether its row is answered: of a live block, or with `withAside` of one that lies aside. */
+export function isSeen(item: Item | undefined, withAside = false): item is Item {
+  if (item === undefined) return false;
+  return stateOf(item) === 'live' || (withAside && stateOf(item) === 'aside');
 }
 
 /** The block that an item's key names. */
@@ -113,6 +128,7 @@ export function toRow(item: Item, parts: Uint8Array[] = []): BlockRow {
       return { service, profileTypes, minTime, maxTime };
     }),
     batchIds,
+    ...(stateOf(item) === 'aside' && { aside: JSON.parse(text(item, 'aside')) }),
   };
 }
 
@@ -152,9 +168,9 @@ export function byTime(a: BlockRow, b: BlockRow): number {
 }
 
 /** Equal for swaps that do the same, whatever the order of their blocks. */
-export function effectOf(remove: string[], add: BlockRow[]): string {
+export function effectOf({ remove, add, ...asides }: BlockSwap): string {
   const rows = add.map((row) => JSON.stringify([row.blockId, headFields(row), packRow(row).rawDigest]));
-  return digestOf(JSON.stringify([[...remove].sort(), rows.sort()]));
+  return digestOf(JSON.stringify([[...remove].sort(), rows.sort(), ...asideEffectOf(asides)]));
 }
 
 function serviceDigest(service: string): number {

@@ -70,6 +70,15 @@ export function dynamodbBatchLedger(table: DynamoTable, clock: () => number): Ba
       const inRange = ({ firstWindow }: BatchRecord) => from <= firstWindow && firstWindow < until;
       return summarize(items.flat(2).flatMap(recordsOf).filter(inRange), stepMs);
     },
+    async listBootBatches({ hour, ...boot }) {
+      const { pk, sk } = sliceKey({ ...boot, firstWindow: hour }, hour);
+      const records: BatchRecord[] = [];
+      for await (const item of table.query(pk, { prefix: sk.slice(0, -1) })) {
+        if (number(item, EXPIRES) * 1000 <= clock()) continue;
+        for (const { duplicates, ...record } of recordsOf(item)) records.push(record);
+      }
+      return records.sort((a, b) => a.sequence - b.sequence);
+    },
     async forgetBatches(before) {
       const hours = await existingHours(table, 0, Number.MAX_SAFE_INTEGER);
       const counts = await inParallel(hours, async (hour) => {
@@ -113,7 +122,11 @@ async function countAgain(table: DynamoTable, key: Key, sequence: number): Promi
   });
 }
 
-function sliceKey({ cluster, node, bootId, firstWindow }: BatchRecord, start: number): Key {
+/** The slices of a boot and an hour differ in the last character, the quarter. */
+function sliceKey(
+  { cluster, node, bootId, firstWindow }: Pick<BatchRecord, 'cluster' | 'node' | 'bootId' | 'firstWindow'>,
+  start: number,
+): Key {
   const quarter = (start % HOUR_MS) / SLICE_MS;
   return {
     pk: ledgerPartition(hourOf(firstWindow), shardOf(`${cluster}/${node}`, LEDGER_SHARDS)),

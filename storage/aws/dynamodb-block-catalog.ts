@@ -7,11 +7,12 @@ import {
   blockIdOf,
   byTime,
   entryOf,
-  isLive,
+  isSeen,
   matches,
   mayMatch,
   partsOf,
   rowFields,
+  stateOf,
   toRow,
 } from './block-items.ts';
 import {
@@ -66,9 +67,9 @@ export function dynamodbBlockCatalog(table: DynamoTable, clock: () => number): B
       return own ? 'published' : 'exists';
     },
     find: (search) => find(table, rows, search),
-    async get(blockId) {
+    async get(blockId, { withAside } = {}) {
       const item = await table.get(blockKey(blockId));
-      return isLive(item) ? (await rows.complete([item]))[0] : undefined;
+      return isSeen(item, withAside) ? (await rows.complete([item]))[0] : undefined;
     },
     swap,
     async listDeletionMarks(before, limit = MAX_CATALOG_PAGE) {
@@ -77,7 +78,7 @@ export function dynamodbBlockCatalog(table: DynamoTable, clock: () => number): B
     },
     async forget(blockId) {
       const item = await table.get(blockKey(blockId));
-      if (item === undefined || isLive(item)) return;
+      if (item === undefined || stateOf(item) !== 'marked') return;
       const minTime = number(item, 'minTime');
       const maxTime = number(item, 'maxTime');
       const place = { blockId, tenant: text(item, 'tenant'), minTime, maxTime };
@@ -117,9 +118,10 @@ function blockRows(table: DynamoTable) {
   return {
     /** The rows of items, with the parts that they lie in. */
     complete,
-    /** The rows of those blocks that are live. */
-    async live(blockIds: string[]): Promise<BlockRow[]> {
-      return complete((await table.getMany(blockIds.map(blockKey))).filter(isLive));
+    /** The rows of those blocks that are live, or with `withAside` lie aside. */
+    async seen(blockIds: string[], withAside: boolean | undefined): Promise<BlockRow[]> {
+      const items = await table.getMany(blockIds.map(blockKey));
+      return complete(items.filter((item) => isSeen(item, withAside)));
     },
     async announce(row: BlockRow, digest: string, parts: Uint8Array[]): Promise<void> {
       const bucket = bucketKey(row.tenant, bucketOf(row));
@@ -141,7 +143,7 @@ async function find(table: DynamoTable, rows: BlockRows, search: BlockSearch): P
   if (!(search.from < search.until)) return [];
   for (let attempt = 0; attempt < MAX_SEARCHES; attempt++) {
     const before = await swapsOf(table, search.tenant);
-    const found = await rows.live(await findEntries(table, search));
+    const found = await rows.seen(await findEntries(table, search), search.withAside);
     const matching = found.filter((row) => matches(row, search));
     if ((await swapsOf(table, search.tenant)) === before) return matching.sort(byTime);
   }
@@ -211,7 +213,7 @@ async function existingBuckets(
 async function list(
   table: DynamoTable,
   rows: BlockRows,
-  { tenant, level, after, limit }: BlockPage,
+  { tenant, level, after, limit, withAside }: BlockPage,
 ): Promise<BlockRow[]> {
   const start = after && afterEntries(after);
   const classes = await inParallel(
@@ -230,9 +232,9 @@ async function list(
   const waiting: string[] = [];
   const take = async () => {
     const keys = new Set(waiting.splice(0));
-    const live = await rows.live([...new Set([...keys].map(entryBlockId))]);
+    const seen = await rows.seen([...new Set([...keys].map(entryBlockId))], withAside);
     // Rows by their own entries only: those of rivals that came too late are in other places.
-    const own = live.filter(
+    const own = seen.filter(
       (row) => row.tenant === tenant && keys.has(entryKey(row, entryOf(row).digest).sk),
     );
     found.push(...own.sort(byTime));

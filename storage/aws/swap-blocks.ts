@@ -1,9 +1,9 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import { limitExceeded, RejectedError } from '../../core/errors.ts';
 import type { BlockCatalog, BlockRow, BlockSwap } from '../block-catalog.ts';
-import { checkSwap, SWAP_TOKEN_MEMORY_MS } from '../block-catalog.ts';
+import { changedIds, checkSwap, SWAP_TOKEN_MEMORY_MS } from '../block-catalog.ts';
 import { type Item, number, text } from './attribute-values.ts';
-import { blockIdOf, effectOf, INLINE_CONTENT_BYTES, isLive, rowFields } from './block-items.ts';
+import { blockIdOf, effectOf, INLINE_CONTENT_BYTES, rowFields, stateOf } from './block-items.ts';
 import { markFields } from './deletion-marks.ts';
 import { digestOf } from './digests.ts';
 import { type DynamoTable, MAX_TRANSACTION_ITEMS } from './dynamodb-table.ts';
@@ -38,17 +38,19 @@ export function blockSwaps(
   return {
     async swap(swap) {
       checkSwap(swap);
-      const effect = effectOf(swap.remove, swap.add);
+      const effect = effectOf(swap);
       const tokenKey = swapTokenKey(digestOf(swap.token));
-      const items = await table.getMany([tokenKey, ...swap.remove.map(blockKey)]);
+      const items = await table.getMany([tokenKey, ...changedIds(swap).map(blockKey)]);
       const ofToken = items.find((item) => text(item, 'pk') === tokenKey.pk);
       if (verdictOf(ofToken, swap, effect) === 'done') return 'done';
-      const removed = items.filter((item) => item !== ofToken && isLive(item));
+      const fromAside = new Set([...(swap.putBack ?? []), ...(swap.removeAside ?? [])]);
+      const expectedOf = (item: Item) => (fromAside.has(blockIdOf(item)) ? 'aside' : 'live');
+      const changed = items.filter((item) => item !== ofToken && stateOf(item) === expectedOf(item));
       // Before a conflict is told, the token is looked at again: the conflict may be with an earlier try of this very swap.
       const settle = async () =>
         verdictOf(await table.get(tokenKey), swap, effect) === 'done' ? 'done' : 'conflict';
-      if (removed.length < swap.remove.length) return settle();
-      const parts = await transactionOf(table, rows, swap, removed, effect, clock());
+      if (changed.length < changedIds(swap).length) return settle();
+      const parts = await transactionOf(table, rows, swap, changed, effect, clock());
       const token = digestOf(JSON.stringify(parts)).slice(0, REQUEST_TOKEN_LENGTH);
       return (await table.transact(parts, token)) ? 'done' : settle();
     },
@@ -58,15 +60,17 @@ export function blockSwaps(
 async function transactionOf(
   table: DynamoTable,
   rows: Announcer,
-  { add, token }: BlockSwap,
-  removed: Item[],
+  { add, setAside = [], putBack = [], token }: BlockSwap,
+  changed: Item[],
   effect: string,
   now: number,
 ): Promise<TransactWriteItem[]> {
   const tenants = new Set([
-    ...removed.map((item) => text(item, 'tenant')),
+    ...changed.map((item) => text(item, 'tenant')),
     ...add.map(({ tenant }) => tenant),
   ]);
+  const stays = new Set([...setAside.map(({ blockId }) => blockId), ...putBack]);
+  const removed = changed.filter((item) => !stays.has(blockIdOf(item)));
   const digest = digestOf(token);
   const marks = marksKey(now, digest);
   const expires = Math.ceil((now + SWAP_TOKEN_MEMORY_MS) / 1000) + 1;
@@ -83,7 +87,21 @@ async function transactionOf(
       table.updatePart(tenantSwapsKey(tenant), { update: 'ADD #swaps :one', values: { one: 1 } }),
     ),
     ...(removed.length === 0 ? [] : [table.putPart(marks, markFields(removed, now))]),
-    ...removed.map((item) => markPart(table, blockIdOf(item), marks)),
+    ...removed.map((item) => markPart(table, item, marks)),
+    ...setAside.map(({ blockId, aside }) =>
+      table.updatePart(blockKey(blockId), {
+        update: 'SET #state = :aside, #aside = :why',
+        condition: '#state = :live',
+        values: { aside: 'aside', live: 'live', why: JSON.stringify(aside) },
+      }),
+    ),
+    ...putBack.map((blockId) =>
+      table.updatePart(blockKey(blockId), {
+        update: 'SET #state = :live REMOVE #aside',
+        condition: '#state = :aside',
+        values: { live: 'live', aside: 'aside' },
+      }),
+    ),
     ...(await addParts(table, rows, add, digest)),
   ];
   if (parts.length <= MAX_TRANSACTION_ITEMS) return parts;
@@ -97,11 +115,11 @@ async function transactionOf(
  * The content goes and the place of the entry stays: a marked block keeps its id used, and costs little. It names the list
  * that it is on: only there its mark counts.
  */
-function markPart(table: DynamoTable, blockId: string, marks: Key): TransactWriteItem {
-  return table.updatePart(blockKey(blockId), {
-    update: 'SET #state = :marked, #markedBy = :marks REMOVE #content, #nonce',
-    condition: '#state = :live',
-    values: { marked: 'marked', live: 'live', marks: marks.sk },
+function markPart(table: DynamoTable, item: Item, marks: Key): TransactWriteItem {
+  return table.updatePart(blockKey(blockIdOf(item)), {
+    update: 'SET #state = :marked, #markedBy = :marks REMOVE #content, #nonce, #aside',
+    condition: '#state = :before',
+    values: { marked: 'marked', before: stateOf(item), marks: marks.sk },
   });
 }
 

@@ -164,4 +164,13 @@ export const SCHEMA_STEPS: readonly string[] = [
   -- How often a batch came again.
   ALTER TABLE batches ADD COLUMN duplicates INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- Why and when a block was set aside, as JSON; NULL while it is live.
+  ALTER TABLE blocks ADD COLUMN aside TEXT;
+  `,
+  `
+  -- What waits on the disks of agents, and what waited on those that are gone.
+  ALTER TABLE agents ADD COLUMN spool TEXT;
+  ALTER TABLE agents ADD COLUMN former_spools TEXT;
+  `,
 ];

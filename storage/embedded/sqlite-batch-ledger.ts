@@ -24,6 +24,11 @@ const LIST = `
   FROM batches WHERE first_window >= :from AND first_window < :until AND (:cluster IS NULL OR cluster = :cluster)
   ORDER BY cluster, node, boot_id, sequence`;
 
+const LIST_BOOT = `
+  SELECT * FROM batches WHERE cluster = :cluster AND node = :node AND boot_id = :bootId
+    AND first_window >= :from AND first_window < :until
+  ORDER BY sequence`;
+
 const WHICH = 'cluster = :cluster AND node = :node AND boot_id = :bootId AND sequence = :sequence';
 
 const SAME = `
@@ -38,6 +43,7 @@ export function sqliteBatchLedger(database: SqliteDatabase): BatchLedger {
   const same = database.prepare(SAME);
   const countAgain = database.prepare(`UPDATE batches SET duplicates = duplicates + 1 WHERE ${WHICH}`);
   const list = database.prepare(LIST);
+  const listBoot = database.prepare(LIST_BOOT);
   const forget = database.prepare('DELETE FROM batches WHERE received_at < :before');
   return {
     async recordBatch(record) {
@@ -54,6 +60,10 @@ export function sqliteBatchLedger(database: SqliteDatabase): BatchLedger {
       const search = { cluster: cluster ?? null, from, until };
       return database.read(() => summarize(list.iterate(search), stepMs));
     },
+    async listBootBatches({ hour, ...boot }) {
+      const search = { ...boot, from: hour, until: hour + HOUR_MS };
+      return database.read(() => listBoot.all(search).map(toRecord));
+    },
     async forgetBatches(before) {
       return database.write(() => Number(forget.run({ before }).changes));
     },
@@ -69,6 +79,22 @@ function checkRecord(record: BatchRecord): void {
     'invalid',
     `batch ${record.sequence} of ${record.cluster}/${record.node}: ${problem}`,
   );
+}
+
+function toRecord(row: Fields): BatchRecord {
+  return {
+    cluster: String(row.cluster),
+    node: String(row.node),
+    bootId: String(row.boot_id),
+    sequence: Number(row.sequence),
+    samplesTaken: Number(row.samples_taken),
+    samplesLost: Number(row.samples_lost),
+    samplesDropped: Number(row.samples_dropped),
+    samplesKept: Number(row.samples_kept),
+    firstWindow: Number(row.first_window),
+    lastWindow: Number(row.last_window),
+    receivedAt: Number(row.received_at),
+  };
 }
 
 function summarize(rows: Iterable<Fields>, stepMs: number): BootSequences[] {

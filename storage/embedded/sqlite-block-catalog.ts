@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto';
 import type { StatementSync } from 'node:sqlite';
 import { RejectedError } from '../../core/errors.ts';
 import type { BlockCatalog, BlockRow, BlockSwap, DatasetRow } from '../block-catalog.ts';
-import { checkBlockRow, checkSwap, MAX_CATALOG_PAGE, SWAP_TOKEN_MEMORY_MS } from '../block-catalog.ts';
+import {
+  asideEffectOf,
+  changedIds,
+  checkBlockRow,
+  checkSwap,
+  MAX_CATALOG_PAGE,
+  SWAP_TOKEN_MEMORY_MS,
+} from '../block-catalog.ts';
 import { checkCount } from '../object-store.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
@@ -16,14 +23,18 @@ const overlapping = (table: string) => `span_classes s CROSS JOIN ${table} r
   WHERE r.span_class = s.span_class AND r.min_time > :from - s.length AND r.min_time < :until AND r.max_time > :from
     AND r.tenant = :tenant`;
 
-const FIND = `SELECT r.* FROM ${overlapping('blocks')} ORDER BY r.min_time, r.block_id`;
+/** Live ones, and with :withAside those that lie aside. */
+const SEEN = '(:withAside OR aside IS NULL)';
+
+const FIND = `SELECT r.* FROM ${overlapping('blocks')} AND ${SEEN} ORDER BY r.min_time, r.block_id`;
 const FIND_SERVICE = `
   SELECT * FROM blocks
   WHERE block_id IN (SELECT r.block_id FROM ${overlapping('block_services')} AND r.service = :service)
+    AND ${SEEN}
   ORDER BY min_time, block_id`;
 const INSERT = `
   INSERT INTO blocks VALUES (:blockId, :tenant, :level, :resolutionSeconds, :minTime, :maxTime, :spanClass, :size,
-    :directoryOffset, :directoryLength, :createdAt, :datasets, :batchIds)`;
+    :directoryOffset, :directoryLength, :createdAt, :datasets, :batchIds, NULL)`;
 
 /** BlockCatalog in SQLite: a row per block, and an index row per dataset to find blocks by service and time. */
 export function sqliteBlockCatalog(database: SqliteDatabase, clock: () => number): BlockCatalog {
@@ -41,15 +52,24 @@ export function sqliteBlockCatalog(database: SqliteDatabase, clock: () => number
     sql.removeServices.run({ blockId });
     sql.remove.run({ blockId });
   }
-  function applySwap({ remove, add, token }: BlockSwap, effect: string): 'done' | 'conflict' {
+  /** Whether it is in the catalog and lies aside; undefined when it is not there. */
+  function liesAside(blockId: string): boolean | undefined {
+    const fields = sql.get.get({ blockId });
+    return fields && fields.aside !== null;
+  }
+  function applySwap(swap: BlockSwap, effect: string): 'done' | 'conflict' {
+    const { remove, add, setAside = [], putBack = [], removeAside = [], token } = swap;
     const before = sql.swapped.get({ token });
     if (before?.effect === effect) return 'done';
     if (before)
       throw new RejectedError('invalid', `token ${JSON.stringify(token)} was used for another swap`);
-    const live = remove.every((blockId) => sql.get.get({ blockId }) !== undefined);
-    if (!live || add.some((row) => known(row.blockId))) return 'conflict';
-    remove.forEach(mark);
+    const fromAside = new Set([...putBack, ...removeAside]);
+    const isThere = (blockId: string) => liesAside(blockId) === fromAside.has(blockId);
+    if (!changedIds(swap).every(isThere) || add.some((row) => known(row.blockId))) return 'conflict';
+    for (const blockId of [...remove, ...removeAside]) mark(blockId);
     add.forEach(insert);
+    for (const { blockId, aside } of setAside) sql.setAside.run({ blockId, aside: JSON.stringify(aside) });
+    for (const blockId of putBack) sql.setAside.run({ blockId, aside: null });
     sql.forgetSwaps.run({ before: clock() - SWAP_TOKEN_MEMORY_MS });
     sql.keepSwap.run({ token, effect, at: clock() });
     return 'done';
@@ -64,17 +84,17 @@ export function sqliteBlockCatalog(database: SqliteDatabase, clock: () => number
         return 'published';
       });
     },
-    async find({ tenant, from, until, service }) {
+    async find({ tenant, from, until, service, withAside = false }) {
       if (!(from < until)) return [];
-      const range = { tenant, from, until };
+      const range = { tenant, from, until, withAside: Number(withAside) };
       return database.read(() =>
         (service === undefined ? sql.find.all(range) : sql.findService.all({ ...range, service })).map(toRow),
       );
     },
-    async get(blockId) {
+    async get(blockId, { withAside = false } = {}) {
       return database.read(() => {
         const fields = sql.get.get({ blockId });
-        return fields && toRow(fields);
+        return fields && (withAside || fields.aside === null) ? toRow(fields) : undefined;
       });
     },
     async swap(swap) {
@@ -89,9 +109,10 @@ export function sqliteBlockCatalog(database: SqliteDatabase, clock: () => number
     async forget(blockId) {
       await database.write(() => sql.forget.run({ blockId }));
     },
-    async list({ tenant, level, after, limit }) {
+    async list({ tenant, level, after, limit, withAside = false }) {
       checkCount('limit', limit, MAX_CATALOG_PAGE);
-      const page = { tenant, minTime: after?.minTime ?? -1, blockId: after?.blockId ?? '', limit };
+      const start = { minTime: after?.minTime ?? -1, blockId: after?.blockId ?? '' };
+      const page = { tenant, ...start, limit, withAside: Number(withAside) };
       return database.read(() =>
         (level === undefined ? sql.list.all(page) : sql.listLevel.all({ ...page, level })).map(toRow),
       );
@@ -100,7 +121,7 @@ export function sqliteBlockCatalog(database: SqliteDatabase, clock: () => number
 }
 
 function prepareAll(database: SqliteDatabase): Record<string, StatementSync> {
-  const page = '(min_time, block_id) > (:minTime, :blockId) ORDER BY min_time, block_id LIMIT :limit';
+  const page = `${SEEN} AND (min_time, block_id) > (:minTime, :blockId) ORDER BY min_time, block_id LIMIT :limit`;
   const statements = {
     find: FIND,
     findService: FIND_SERVICE,
@@ -109,6 +130,7 @@ function prepareAll(database: SqliteDatabase): Record<string, StatementSync> {
     get: 'SELECT * FROM blocks WHERE block_id = :blockId',
     known: `SELECT 1 FROM blocks WHERE block_id = :blockId UNION ALL SELECT 1 FROM deletion_marks WHERE block_id = :blockId`,
     remove: 'DELETE FROM blocks WHERE block_id = :blockId',
+    setAside: 'UPDATE blocks SET aside = :aside WHERE block_id = :blockId',
     removeServices: 'DELETE FROM block_services WHERE block_id = :blockId',
     mark: 'INSERT INTO deletion_marks SELECT block_id, tenant, level, :markedAt FROM blocks WHERE block_id = :blockId',
     marks: 'SELECT * FROM deletion_marks WHERE marked_at < :before ORDER BY marked_at, block_id LIMIT :limit',
@@ -178,6 +200,7 @@ function toRow(fields: Fields): BlockRow {
     createdAt: Number(fields.created_at),
     datasets: JSON.parse(String(fields.datasets)),
     batchIds: JSON.parse(String(fields.batch_ids)),
+    ...(fields.aside !== null && { aside: JSON.parse(String(fields.aside)) }),
   };
 }
 
@@ -191,8 +214,8 @@ function toMark(fields: Fields) {
 }
 
 /** Equal for swaps that do the same, whatever the order of their blocks. */
-function effectOf({ remove, add }: BlockSwap): string {
+function effectOf({ remove, add, ...asides }: BlockSwap): string {
   const rows = add.map((row) => JSON.stringify(toFields(row)));
-  const text = JSON.stringify([[...remove].sort(), rows.sort()]);
+  const text = JSON.stringify([[...remove].sort(), rows.sort(), ...asideEffectOf(asides)]);
   return createHash('sha256').update(text).digest('hex');
 }

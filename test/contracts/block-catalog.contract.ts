@@ -191,6 +191,81 @@ export function blockCatalogContract(name: string, make: MakeAdapter<BlockCatalo
     assert.equal(await port.publish(row), 'published');
   });
 
+  const ASIDE = { reason: 'its checksum does not match', at: 5 };
+  const setAside = (blockId: string, token: string) => ({
+    ...{ remove: [], add: [], token },
+    setAside: [{ blockId, aside: ASIDE }],
+  });
+
+  it('sets a block aside for all but who asks for it, and puts it back as it was', async ({
+    port,
+    another,
+  }) => {
+    const row = aBlockRow({ blockId: 'a' });
+    const next = aBlockRow({ blockId: 'b' });
+    for (const one of [row, next]) await port.publish(one);
+    assert.equal(await port.swap(setAside('a', 't1')), 'done');
+    const other = await another();
+    const range = { tenant: 'acme', from: 0, until: 1e9 };
+    const aside = { ...row, aside: ASIDE };
+    for (const service of [undefined, 'web']) {
+      assert.deepEqual(await other.find({ ...range, service }), [next]);
+      assert.deepEqual(await other.find({ ...range, service, withAside: true }), [aside, next]);
+    }
+    for (const level of [undefined, 0]) {
+      assert.deepEqual(await other.list({ tenant: 'acme', level, limit: 9 }), [next]);
+      assert.deepEqual(await other.list({ tenant: 'acme', level, limit: 9, withAside: true }), [aside, next]);
+      assert.deepEqual(await other.list({ tenant: 'acme', level, limit: 1, after: row }), [next]);
+    }
+    assert.equal(await other.get('a'), undefined);
+    assert.deepEqual(await other.get('a', { withAside: true }), aside);
+    assert.deepEqual(await other.get('b', { withAside: true }), next);
+    assert.equal(await port.swap({ remove: [], add: [], putBack: ['a'], token: 't2' }), 'done');
+    assert.deepEqual(await other.find({ ...range, withAside: true }), [row, next]);
+    assert.deepEqual(await other.get('a'), row);
+  });
+
+  it('keeps a block aside from whoever takes it for live', async ({ port, clock }) => {
+    const row = aBlockRow({ blockId: 'a' });
+    const m = aBlockRow({ blockId: 'm' });
+    await port.publish(row);
+    assert.equal(await port.swap({ remove: [], add: [], putBack: ['a'], token: 't0' }), 'conflict');
+    assert.equal(await port.swap({ remove: [], add: [], removeAside: ['a'], token: 't0' }), 'conflict');
+    assert.equal(await port.swap(setAside('a', 't1')), 'done');
+    assert.equal(await port.swap(setAside('a', 't1')), 'done', 'a repeat');
+    assert.equal(await port.swap(setAside('a', 't2')), 'conflict');
+    assert.equal(await port.swap(setAside('gone', 't2')), 'conflict');
+    assert.equal(await port.swap({ remove: ['a'], add: [m], token: 't2' }), 'conflict');
+    assert.equal(await port.swap({ remove: [], add: [row], token: 't2' }), 'conflict');
+    assert.equal(await port.publish(row), 'exists');
+    await port.forget('a');
+    assert.deepEqual(await port.get('a', { withAside: true }), { ...row, aside: ASIDE });
+    await assertRejected(port.swap({ ...setAside('a', 't1'), putBack: ['b'] }), 'invalid');
+    await assertRejected(port.swap({ ...setAside('a', 't3'), remove: ['a'] }), 'invalid');
+    await assertRejected(port.publish({ ...m, aside: ASIDE }), 'invalid');
+    assert.deepEqual(await port.listDeletionMarks(clock.now + 1), []);
+    assert.equal(await port.swap({ remove: [], add: [], removeAside: ['a'], token: 't4' }), 'done');
+    assert.equal(await port.get('a', { withAside: true }), undefined);
+    assert.deepEqual(ids(await port.listDeletionMarks(clock.now + 1)), ['a']);
+    assert.equal(await port.publish(row), 'exists');
+    await port.forget('a');
+    assert.equal(await port.publish(row), 'published');
+    assert.deepEqual(await port.find({ tenant: 'acme', from: 0, until: 1e9 }), [row]);
+  });
+
+  it('sets aside, puts back, removes and adds in one step', async ({ port, clock }) => {
+    for (const blockId of ['a', 'b', 'c', 'd']) await port.publish(aBlockRow({ blockId }));
+    for (const blockId of ['b', 'c']) await port.swap(setAside(blockId, blockId));
+    const add = [aBlockRow({ blockId: 'm' })];
+    const swap = { ...setAside('a', 't'), remove: ['d'], add, putBack: ['b'], removeAside: ['c'] };
+    assert.equal(await port.swap({ ...swap, putBack: ['b', 'm2'] }), 'conflict');
+    assert.equal(await port.swap(swap), 'done');
+    assert.deepEqual(ids(await port.find({ tenant: 'acme', from: 0, until: 1e9 })), ['b', 'm']);
+    const all = await port.list({ tenant: 'acme', limit: 10, withAside: true });
+    assert.deepEqual(ids(all), ['a', 'b', 'm']);
+    assert.deepEqual(ids(await port.listDeletionMarks(clock.now + 1)), ['c', 'd']);
+  });
+
   it('lists marks by age', async ({ port, clock }) => {
     for (const blockId of ['c', 'a', 'b']) {
       await port.publish(aBlockRow({ blockId }));

@@ -43,24 +43,34 @@ class ModelCatalog {
 
   known = (blockId: string) => this.live.has(blockId) || this.marks.has(blockId);
 
-  find(tenant: string, from: number, until: number, service?: string): BlockRow[] {
+  find(tenant: string, from: number, until: number, service?: string, withAside = false): BlockRow[] {
     const overlaps = (span: { minTime: number; maxTime: number }) =>
       from < until && span.minTime < until && span.maxTime > from;
-    return this.of(tenant)
+    return this.of(tenant, withAside)
       .filter(overlaps)
       .filter(
         (row) =>
           service === undefined || row.datasets.some((slice) => slice.service === service && overlaps(slice)),
       );
   }
-  of(tenant: string): BlockRow[] {
-    return [...this.live.values()].filter((row) => row.tenant === tenant).sort(inOrder);
+  of(tenant: string, withAside: boolean): BlockRow[] {
+    const rows = [...this.live.values()].filter((row) => withAside || row.aside === undefined);
+    return rows.filter((row) => row.tenant === tenant).sort(inOrder);
   }
   swap(swap: BlockSwap, now: number): 'done' | 'conflict' {
-    const { remove, add, token } = swap;
-    if (!remove.every((id) => this.live.has(id)) || add.some((row) => this.known(row.blockId)))
-      return 'conflict';
-    for (const blockId of remove) {
+    const { remove, add, setAside = [], putBack = [], removeAside = [], token } = swap;
+    const isAside = (id: string) => this.live.get(id)?.aside !== undefined;
+    const isLive = (id: string) => this.live.has(id) && !isAside(id);
+    const areThere =
+      [...remove, ...setAside.map(({ blockId }) => blockId)].every(isLive) &&
+      [...putBack, ...removeAside].every(isAside);
+    if (!areThere || add.some((row) => this.known(row.blockId))) return 'conflict';
+    for (const { blockId, aside } of setAside) this.live.set(blockId, { ...this.live.get(blockId)!, aside });
+    for (const id of putBack) {
+      const { aside: _, ...row } = this.live.get(id)!;
+      this.live.set(id, row);
+    }
+    for (const blockId of [...remove, ...removeAside]) {
       const { tenant, level } = this.live.get(blockId) as BlockRow;
       this.marks.set(blockId, { blockId, tenant, level, markedAt: now });
       this.live.delete(blockId);
@@ -97,6 +107,26 @@ export function blockCatalogSteps(clients: BlockCatalog[], clock: TestClock, cha
     assert.equal(await client().swap(asked), expected);
     return `swap ${remove} for ${add.map((row) => row.blockId)}: ${expected}`;
   };
+  const asides: Step = async () => {
+    const [live, aside] = [false, true].map((isAside) =>
+      [...model.live.values()]
+        .filter((row) => (row.aside !== undefined) === isAside)
+        .map(({ blockId }) => blockId),
+    ) as [string[], string[]];
+    const some = (ids: string[]) => (chance.below(5) === 0 ? chance.some(IDS, 0.1) : chance.some(ids, 0.3));
+    const setAside = some(live).map((blockId) => ({ blockId, aside: { reason: 'r', at: chance.below(9) } }));
+    const taken = new Set(setAside.map(({ blockId }) => blockId));
+    const free = (ids: string[]) => ids.filter((id) => !taken.has(id) && taken.add(id));
+    const [putBack, removeAside, remove] = [some(aside), some(aside), some(live)].map(free);
+    const asked = {
+      ...{ remove: remove!, add: [], setAside, putBack, removeAside },
+      token: `t${model.swaps.size}-${chance.below(1000)}`,
+    };
+    if (taken.size === 0) return 'nothing to set aside';
+    const expected = model.swap(asked, clock.now);
+    assert.equal(await client().swap(asked), expected);
+    return `set ${setAside.map(({ blockId }) => blockId)} aside, put ${putBack} back, drop ${removeAside}: ${expected}`;
+  };
   const repeat: Step = async () => {
     const earlier = [...model.swaps.values()];
     if (earlier.length === 0) return 'nothing to repeat';
@@ -111,15 +141,18 @@ export function blockCatalogSteps(clients: BlockCatalog[], clock: TestClock, cha
     const until = from + chance.below(2 ** chance.below(10)) - 3;
     const tenant = chance.pick(TENANTS);
     const service = chance.pick([undefined, ...SERVICES]);
+    const withAside = chance.pick([undefined, false, true]);
     assert.deepEqual(
-      await client().find({ tenant, from, until, service }),
-      model.find(tenant, from, until, service),
+      await client().find({ tenant, from, until, service, withAside }),
+      model.find(tenant, from, until, service, withAside),
     );
     return `find ${tenant} ${service} [${from}, ${until})`;
   };
   const get: Step = async () => {
     const blockId = chance.pick(IDS);
-    assert.deepEqual(await client().get(blockId), model.live.get(blockId));
+    const row = model.live.get(blockId);
+    assert.deepEqual(await client().get(blockId, { withAside: true }), row);
+    assert.deepEqual(await client().get(blockId), row?.aside === undefined ? row : undefined);
     return `get ${blockId}`;
   };
   const list: Step = async () => {
@@ -127,12 +160,16 @@ export function blockCatalogSteps(clients: BlockCatalog[], clock: TestClock, cha
     const level = chance.pick([undefined, 0, 1]);
     const after = chance.pick([undefined, ...model.live.values()]);
     const limit = 1 + chance.below(5);
+    const withAside = chance.pick([undefined, false, true]);
     const expected = model
-      .of(tenant)
+      .of(tenant, withAside ?? false)
       .filter((row) => level === undefined || row.level === level)
       .filter((row) => after === undefined || inOrder(after, row) < 0)
       .filter((row) => row.blockId !== after?.blockId);
-    assert.deepEqual(await client().list({ tenant, level, after, limit }), expected.slice(0, limit));
+    assert.deepEqual(
+      await client().list({ tenant, level, after, limit, withAside }),
+      expected.slice(0, limit),
+    );
     return `list ${tenant} ${level} after ${after?.blockId}`;
   };
   const marks: Step = async () => {
@@ -154,5 +191,22 @@ export function blockCatalogSteps(clients: BlockCatalog[], clock: TestClock, cha
     return 'wait';
   };
   // Frequent steps stand more than once.
-  return [publish, publish, swap, swap, repeat, find, find, find, get, list, marks, forget, forget, wait];
+  return [
+    publish,
+    publish,
+    swap,
+    swap,
+    asides,
+    asides,
+    repeat,
+    find,
+    find,
+    find,
+    get,
+    list,
+    marks,
+    forget,
+    forget,
+    wait,
+  ];
 }

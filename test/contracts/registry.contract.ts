@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { SpoolAccount } from '../../core/batch/spool-account.ts';
 import type { BatchRecord, Heartbeat, Registry } from '../../storage/registry.ts';
 import { assertRejected, type MakeAdapter, scenario } from './adapter.ts';
 
@@ -16,6 +17,13 @@ function aHeartbeat(fields: Partial<Heartbeat>): Heartbeat {
     counters: { taken: 10, 'dropped.spool-full': 0 },
     ...fields,
   };
+}
+
+/** A spool with `batches` batches, all of one hour. */
+function aSpool(spoolId: string, batches: number, bootId = 'boot1'): SpoolAccount {
+  const hour = { bootId, hourMs: 10 * HOUR, first: 3, end: 3 + batches, batches };
+  const counts = { kept: 100 * batches, dropped: 2, lost: 1 };
+  return { spoolId, batches, samples: counts.kept, hours: batches === 0 ? [] : [{ ...hour, ...counts }] };
 }
 
 function aRecord(fields: Partial<BatchRecord>): BatchRecord {
@@ -154,6 +162,72 @@ export function registryContract(name: string, make: MakeAdapter<Registry>): voi
     await assertRejected(port.recordHeartbeat(aHeartbeat({ node: '' })), 'invalid');
     await assertRejected(port.recordHeartbeat(aHeartbeat({ at: Number.NaN })), 'invalid');
     await assertRejected(port.recordHeartbeat(aHeartbeat({ counters: { x: Infinity } })), 'invalid');
+  });
+
+  it('keeps what the spool of an agent holds, and what one held that another took the place of', async ({
+    port,
+    another,
+  }) => {
+    const spools = async () => {
+      const [agent] = await (await another()).listAgents('prod');
+      return [agent.spool, agent.formerSpools];
+    };
+    const beat = (at: number, spool?: SpoolAccount) => port.recordHeartbeat(aHeartbeat({ at, spool }));
+    const two: SpoolAccount = aSpool('s1', 2);
+    const hours = [
+      ...two.hours,
+      { ...two.hours[0], bootId: 'boot0', hourMs: 9 * HOUR, first: 900, end: 950 },
+    ];
+    await beat(1000, { ...two, hours });
+    assert.deepEqual(await spools(), [{ ...two, hours }, undefined]);
+    await beat(2000, aSpool('s1', 1));
+    assert.deepEqual(await spools(), [aSpool('s1', 1), undefined]);
+    await beat(1500, aSpool('late', 9));
+    assert.deepEqual(await spools(), [aSpool('s1', 1), undefined], 'what is older changes nothing');
+    await beat(3000, aSpool('s2', 0));
+    const s1 = { ...aSpool('s1', 1), at: 2000 };
+    assert.deepEqual(await spools(), [aSpool('s2', 0), [s1]]);
+    await beat(4000, aSpool('s3', 3));
+    assert.deepEqual(await spools(), [aSpool('s3', 3), [s1]], 'an empty one is not missed');
+    await beat(5000, aSpool('s1', 4));
+    const s3 = { ...aSpool('s3', 3), at: 4000 };
+    assert.deepEqual(await spools(), [aSpool('s1', 4), [s3]], 'what came back is no former one');
+    await beat(6000, aSpool('s4', 1));
+    assert.equal(await port.forgetAgents(5000), 0);
+    const s1Again = { ...aSpool('s1', 4), at: 5000 };
+    assert.deepEqual(await spools(), [aSpool('s4', 1), [s1Again]], 'former ones are forgotten by their age');
+    await beat(7000);
+    assert.deepEqual(await spools(), [undefined, [s1Again]], 'an agent that does not say');
+    await beat(8000, aSpool('s5', 1));
+    await beat(9000, aSpool('s1', 1));
+    for (let i = 0; i < 10; i++) await beat(10_000 + i, aSpool(`t${i}`, 1));
+    const former = (await spools())[1] as { spoolId: string }[];
+    assert.deepEqual(
+      former.map(({ spoolId }) => spoolId),
+      ['t1', 't2', 't3', 't4', 't5', 't6', 't7', 't8'],
+    );
+    await port.forgetAgents(10_009);
+    assert.deepEqual(await spools(), [aSpool('t9', 1), undefined]);
+  });
+
+  it('lists the batches of a boot and an hour one by one', async ({ port, another }) => {
+    const quarter = HOUR / 4;
+    const records = [5, 3, 40, 4].map((sequence, i) =>
+      aRecord({ sequence, firstWindow: 10 * HOUR + i * quarter + 7, samplesKept: sequence }),
+    );
+    for (const record of records) await port.recordBatch(record);
+    await port.recordBatch(aRecord({ sequence: 5, firstWindow: records[0].firstWindow, samplesKept: 5 }));
+    await port.recordBatch(aRecord({ sequence: 2, firstWindow: 10 * HOUR - 1 }));
+    await port.recordBatch(aRecord({ sequence: 41, firstWindow: 11 * HOUR }));
+    for (const other of [{ bootId: 'boot10' }, { node: 'n10' }, { cluster: 'dev' }])
+      await port.recordBatch(aRecord({ sequence: 6, ...other }));
+    const boot = { cluster: 'prod', node: 'n1', bootId: 'boot1' };
+    const listed = await (await another()).listBootBatches({ ...boot, hour: 10 * HOUR });
+    assert.deepEqual(
+      listed,
+      records.toSorted((a, b) => a.sequence - b.sequence),
+    );
+    assert.deepEqual(await port.listBootBatches({ ...boot, hour: 12 * HOUR }), []);
   });
 
   it('records a batch once, and the first content stays', async ({ port, another }) => {

@@ -2,7 +2,7 @@ import { RejectedError } from '../../core/errors.ts';
 import { defaultHubSettings, type Hub, type HubSettings } from '../../pipeline/hub.ts';
 import { compileLinearRegex } from '../../pipeline/linear-regex.ts';
 import type { BlockCatalog, BlockRow, DeletionMark } from '../../storage/block-catalog.ts';
-import { checkSwap } from '../../storage/block-catalog.ts';
+import { changedIds, checkSwap } from '../../storage/block-catalog.ts';
 import { gunzipBounded } from '../../storage/gzip.ts';
 import type { LeaseStore } from '../../storage/lease.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
@@ -82,52 +82,66 @@ export function memoryObjects(stored: Map<string, Uint8Array>, io: MemoryHub['io
 }
 
 function memoryCatalog(clock: () => number): BlockCatalog {
-  const live = new Map<string, BlockRow>();
+  const rows = new Map<string, BlockRow>();
   const marks = new Map<string, DeletionMark>();
   const tokens = new Set<string>();
   const sorted = () =>
-    [...live.values()].sort((a, b) => a.minTime - b.minTime || (a.blockId < b.blockId ? -1 : 1));
-  const isKnown = (id: string) => live.has(id) || marks.has(id);
+    [...rows.values()].sort((a, b) => a.minTime - b.minTime || (a.blockId < b.blockId ? -1 : 1));
+  const isKnown = (id: string) => rows.has(id) || marks.has(id);
   return {
     async publish(row) {
       if (isKnown(row.blockId)) return 'exists';
-      live.set(row.blockId, row);
+      rows.set(row.blockId, row);
       return 'published';
     },
-    async find({ tenant, from, until, service }) {
+    async find({ tenant, from, until, service, withAside = false }) {
       const overlaps = (part: { minTime: number; maxTime: number }) =>
         part.minTime < until && part.maxTime > from;
       return sorted().filter(
         (row) =>
           row.tenant === tenant &&
+          (withAside || row.aside === undefined) &&
           overlaps(row) &&
           (service === undefined || row.datasets.some((d) => d.service === service && overlaps(d))),
       );
     },
-    get: async (id) => live.get(id),
+    async get(id, { withAside = false } = {}) {
+      const row = rows.get(id);
+      return withAside || row?.aside === undefined ? row : undefined;
+    },
     async swap(swap) {
       checkSwap(swap);
       if (tokens.has(swap.token)) return 'done';
-      if (!swap.remove.every((id) => live.has(id)) || swap.add.some(({ blockId }) => isKnown(blockId)))
-        return 'conflict';
-      for (const id of swap.remove) {
-        const { blockId, tenant, level } = live.get(id)!;
+      const { remove, add, setAside = [], putBack = [], removeAside = [] } = swap;
+      const fromAside = new Set([...putBack, ...removeAside]);
+      const isThere = (id: string) =>
+        rows.has(id) && (rows.get(id)!.aside !== undefined) === fromAside.has(id);
+      if (!changedIds(swap).every(isThere) || add.some(({ blockId }) => isKnown(blockId))) return 'conflict';
+      for (const id of [...remove, ...removeAside]) {
+        const { blockId, tenant, level } = rows.get(id)!;
         marks.set(id, { blockId, tenant, level, markedAt: clock() });
-        live.delete(id);
+        rows.delete(id);
       }
-      for (const row of swap.add) live.set(row.blockId, row);
+      for (const row of add) rows.set(row.blockId, row);
+      for (const { blockId, aside } of setAside) rows.set(blockId, { ...rows.get(blockId)!, aside });
+      for (const id of putBack) {
+        const { aside: _, ...row } = rows.get(id)!;
+        rows.set(id, row);
+      }
       tokens.add(swap.token);
       return 'done';
     },
     listDeletionMarks: async (before) => [...marks.values()].filter(({ markedAt }) => markedAt < before),
     forget: async (id) => void marks.delete(id),
-    async list({ tenant, level, after, limit }) {
+    async list({ tenant, level, after, limit, withAside = false }) {
       const isAfter = (row: BlockRow) =>
         after === undefined ||
         row.minTime > after.minTime ||
         (row.minTime === after.minTime && row.blockId > after.blockId);
-      const rows = sorted().filter((row) => row.tenant === tenant && isAfter(row));
-      return rows.filter((row) => level === undefined || row.level === level).slice(0, limit);
+      return sorted()
+        .filter((row) => row.tenant === tenant && isAfter(row) && (withAside || row.aside === undefined))
+        .filter((row) => level === undefined || row.level === level)
+        .slice(0, limit);
     },
   };
 }

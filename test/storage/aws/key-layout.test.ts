@@ -13,6 +13,7 @@ import {
 } from '../../../storage/aws/block-spans.ts';
 import { declareSame, packRecord, recordsOf, sliceStart } from '../../../storage/aws/ledger-records.ts';
 import { agentKey, blockKey, padded, shardOf } from '../../../storage/aws/names.ts';
+import type { BlockRow, BlockSwap } from '../../../storage/block-catalog.ts';
 import { seededRandom } from '../../../storage/faults/fault-plan.ts';
 import { aBlockRow } from '../../contracts/block-catalog.contract.ts';
 
@@ -112,9 +113,15 @@ test('a row past the size of an item lies in parts', () => {
 
 test('the effect of a swap does not depend on order', () => {
   const [m, n] = ['m', 'n'].map((blockId) => aBlockRow({ blockId }));
-  assert.equal(effectOf(['a', 'b'], [m, n]), effectOf(['b', 'a'], [n, m]));
-  assert.notEqual(effectOf(['a', 'b'], [m]), effectOf(['a', 'b'], [{ ...m, size: 2000 }]));
-  assert.notEqual(effectOf(['a'], [m]), effectOf(['a'], [aBlockRow({ blockId: 'm', batchIds: [] })]));
+  const effect = (remove: string[], add: BlockRow[], asides: Partial<BlockSwap> = {}) =>
+    effectOf({ remove, add, token: 't', ...asides });
+  assert.equal(effect(['a', 'b'], [m, n]), effect(['b', 'a'], [n, m]));
+  assert.notEqual(effect(['a', 'b'], [m]), effect(['a', 'b'], [{ ...m, size: 2000 }]));
+  assert.notEqual(effect(['a'], [m]), effect(['a'], [aBlockRow({ blockId: 'm', batchIds: [] })]));
+  assert.equal(effect(['a'], [m]), effect(['a'], [m], { putBack: [] }));
+  const both = { putBack: ['b', 'c'], removeAside: ['d'] };
+  assert.equal(effect([], [], both), effect([], [], { ...both, putBack: ['c', 'b'] }));
+  assert.notEqual(effect([], [], { putBack: ['b'] }), effect([], [], { removeAside: ['b'] }));
 });
 
 test('a record of the ledger comes back, in about 40 bytes', () => {

@@ -1,3 +1,4 @@
+import type { SpoolAccount } from '../core/batch/spool-account.ts';
 import type { Clock } from './clock.ts';
 import type { HubClock } from './hub-clock.ts';
 import type { HubClient } from './upload/hub-client.ts';
@@ -8,7 +9,7 @@ const FIRST_HEARTBEAT_MS = 15_000;
 /** What a hub may ask for, ms. */
 const HEARTBEAT_MS = { least: 1000, most: 3_600_000 };
 
-/** What a heartbeat says. `counters` are running totals since the boot, and levels such as bytes spooled. */
+/** What a heartbeat says. `counters` are running totals since the boot, and levels such as bytes spooled; those at 0 are left out. */
 export interface HeartbeatBody {
   readonly node: string;
   readonly bootId: string;
@@ -17,6 +18,7 @@ export interface HeartbeatBody {
   /** The agent's clock minus the hub's, ms. */
   readonly clockSkewMs: number;
   readonly counters: Readonly<Record<string, number>>;
+  readonly spool: SpoolAccount;
   readonly lastError?: string;
 }
 

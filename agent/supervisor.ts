@@ -191,7 +191,8 @@ export class Supervisor {
       version,
       engine,
       clockSkewMs: this.#hubClock.skewMs,
-      counters: this.#counters(),
+      counters: withoutZeros(this.#counters()),
+      spool: this.#spool.account,
       lastError: this.#uploader.lastError ?? this.#recentError(),
     };
   }
@@ -249,6 +250,14 @@ export class Supervisor {
     if (level !== 'info') this.#lastError = { message, at: systemClock.monotonic() };
     this.#options.log(level, message);
   }
+}
+
+/** On AWS a heartbeat is written for what each KB of it costs: two digits are enough, and 0 goes without saying. */
+function withoutZeros(counters: Record<string, number>): Record<string, number> {
+  const rounded = Object.entries(counters).map(
+    ([name, value]) => [name, Math.round(value * 100) / 100] as const,
+  );
+  return Object.fromEntries(rounded.filter(([, value]) => value !== 0));
 }
 
 function hubClient(settings: AgentSettings, hubClock: HubClock, log: Log): HubClient {

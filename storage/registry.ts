@@ -4,6 +4,8 @@
 // Every method throws RejectedError('invalid') for empty names, or numbers that are not finite, and RetryableError when
 // the storage below does not answer.
 
+import type { SpoolAccount } from '../core/batch/spool-account.ts';
+
 /** A removed cluster keeps its name and its profiles, and has no access. It may be added again, with fresh access. */
 export type ClusterStatus = 'active' | 'disabled' | 'removed';
 
@@ -96,12 +98,22 @@ export interface Heartbeat {
   clockSkewMs: number;
   /** Running totals since the boot, by name. */
   counters: Record<string, number>;
+  /** What waits on its disk. */
+  spool?: SpoolAccount;
   lastError?: string;
+}
+
+/** A spool that another took the place of, as its last heartbeat told it: its folder is gone, and what it held. */
+export interface FormerSpool extends SpoolAccount {
+  /** When the hub received that heartbeat. */
+  at: number;
 }
 
 /** The newest heartbeat of an agent, and since when the hub knows the node. */
 export interface AgentRow extends Heartbeat {
   firstSeenAt: number;
+  /** Oldest first, the newest FORMER_SPOOLS_MAX; absent when there is none. Those that were empty are left out. */
+  formerSpools?: FormerSpool[];
 }
 
 export interface AgentRegistry {
@@ -109,7 +121,7 @@ export interface AgentRegistry {
   recordHeartbeat(heartbeat: Heartbeat): Promise<void>;
   /** By (cluster, node), of one cluster or all. */
   listAgents(cluster?: string): Promise<AgentRow[]>;
-  /** Drops agents last seen before `before` (exclusive): nodes that are gone. Answers how many. */
+  /** Drops agents last seen before `before` (exclusive): nodes that are gone; and such former spools. Answers how many agents. */
   forgetAgents(before: number): Promise<number>;
 }
 
@@ -175,6 +187,14 @@ export interface SequenceSearch {
   stepMs?: number;
 }
 
+export interface BootHour {
+  cluster: string;
+  node: string;
+  bootId: string;
+  /** Ms since epoch, a whole hour. */
+  hour: number;
+}
+
 /** What the sums of loss are made of. */
 export interface BatchLedger {
   /**
@@ -184,6 +204,8 @@ export interface BatchLedger {
   recordBatch(record: BatchRecord): Promise<'recorded' | 'duplicate' | 'conflict'>;
   /** Grouped and ordered by (cluster, node, bootId). */
   listBatchSequences(search: SequenceSearch): Promise<BootSequences[]>;
+  /** One by one, by sequence, those of a boot whose first window starts in the hour that begins at `hour`. */
+  listBootBatches(boot: BootHour): Promise<BatchRecord[]>;
   /** Drops records received before `before` (exclusive), once they are too old to be repeated. Answers how many. */
   forgetBatches(before: number): Promise<number>;
 }

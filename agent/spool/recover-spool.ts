@@ -1,13 +1,17 @@
 import { type Ledger, latestLedger } from './ledger.ts';
 import { Segment, segmentNumbers } from './segment.ts';
 import type { SpoolFs } from './spool-fs.ts';
+import type { RecordHeader } from './spool-record.ts';
 import { firstState, type Mark, type SpoolState } from './spool-state.ts';
+import { WaitingBatches } from './waiting-batches.ts';
 
 /** What was found in a spool folder when it was opened. */
 export interface RecoveredSpool {
   readonly state: SpoolState;
   /** Oldest first; files that hold nothing unsettled are gone. */
   readonly segments: Segment[];
+  /** Of the records with sound headers; damaged payloads are found when they are read. */
+  readonly waiting: WaitingBatches;
   /** Bytes cut off the end of the last segment: a record that was being written when the agent died. */
   readonly tornBytes: number;
 }
@@ -28,16 +32,25 @@ export function recoverSpool(fs: SpoolFs, folder: string, known: SpoolState | un
   fs.syncFolder(folder);
   let first: Mark | undefined;
   let end: Mark = known?.end ?? firstState.end;
+  const headers: RecordHeader[] = [];
   for (const segment of segments) {
     for (const { header } of segment.records()) {
       segment.note(header);
+      headers.push(header);
       first ??= { ordinal: header.ordinal, said: header.before };
     }
     if (segment.end !== undefined && segment.end.ordinal > end.ordinal) end = segment.end;
   }
   const state =
     known === undefined ? rebuiltState(first ?? end, end) : { ...known, end, owed: later(known.owed, end) };
-  return { state, segments: removeDead(fs, folder, segments, state), tornBytes };
+  const waiting = waitingOf(headers, state);
+  return { state, segments: removeDead(fs, folder, segments, state), waiting, tornBytes };
+}
+
+function waitingOf(headers: readonly RecordHeader[], state: SpoolState): WaitingBatches {
+  const waiting = new WaitingBatches();
+  for (const header of headers) if (!isDead(state, header.ordinal)) waiting.add(header);
+  return waiting;
 }
 
 /** Without a state, everything that is there is sent again: the hub knows what it has. */

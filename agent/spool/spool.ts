@@ -1,10 +1,13 @@
+import type { SpoolAccount } from '../../core/batch/spool-account.ts';
 import { addLedgers, emptyLedger, givenUp, type Ledger, ledgerSince } from './ledger.ts';
 import { isDead, recoverSpool } from './recover-spool.ts';
 import { RejectedFolder } from './rejected-folder.ts';
 import { markAfter, Segment } from './segment.ts';
 import { isFileSystemError, isOutOfSpace, type SpoolFs } from './spool-fs.ts';
+import { spoolIdOf } from './spool-id.ts';
 import { encodeRecord, type RecordHeader, type RecordPlace } from './spool-record.ts';
 import { type Mark, type SpoolState, StateFile } from './spool-state.ts';
+import type { WaitingBatches } from './waiting-batches.ts';
 
 export interface SpoolOptions {
   readonly fs: SpoolFs;
@@ -70,6 +73,8 @@ export class Spool {
   readonly #rejected: RejectedFolder;
   readonly #stateFile: StateFile;
   readonly #segments: Segment[];
+  readonly #id: string;
+  readonly #waiting: WaitingBatches;
   #state: SpoolState;
   #sequence = 0;
   /** Where the search for the next record goes on, in the oldest segment. */
@@ -94,10 +99,12 @@ export class Spool {
       Math.min(SEGMENT_BYTES_MAX, Math.max(SEGMENT_BYTES_MIN, Math.floor(options.bytesMax / 64)));
     options.fs.makeFolder(options.folder);
     const { file, state: known } = StateFile.open(options.fs, options.folder);
-    const { state, segments, tornBytes } = recoverSpool(options.fs, options.folder, known);
+    this.#id = spoolIdOf(options.fs, options.folder, options.bootId);
+    const { state, segments, waiting, tornBytes } = recoverSpool(options.fs, options.folder, known);
     this.#stateFile = file;
     this.#state = state;
     this.#segments = segments;
+    this.#waiting = waiting;
     this.#nextSegment = (segments.at(-1)?.number ?? state.end.ordinal) + 1;
     this.#rejected = new RejectedFolder(options);
     this.#writeState();
@@ -123,6 +130,11 @@ export class Spool {
   get batches(): number {
     const { settled, skip, end } = this.#state;
     return end.ordinal - settled.ordinal - (skip.to.ordinal - skip.from.ordinal);
+  }
+
+  /** What waits, by hour of its windows. */
+  get account(): SpoolAccount {
+    return this.#waiting.account(this.#id);
   }
 
   /** Bytes of all segment files. */
@@ -233,6 +245,7 @@ export class Spool {
     segment.note(header);
     this.#sequence = header.sequence;
     this.#state = { ...this.#state, end: markAfter(header) };
+    this.#waiting.add(header);
     this.#writeState();
   }
 
@@ -276,6 +289,7 @@ export class Spool {
     if (victim === undefined || victim.size === 0 || victim.newestCreatedMs >= createdBefore) return false;
     const to = victim.end !== undefined && victim.end.ordinal > reached.ordinal ? victim.end : reached;
     this.#countLost(to.ordinal - reached.ordinal, ledgerSince(to.said, reached.said), reason);
+    this.#waiting.remove(reached.ordinal, to.ordinal);
     this.#state = { ...this.#state, skip: { from, to } };
     this.#writeState();
     return inFirst ? this.#cut(first, this.#cursor) : this.#removeSegment(1);
@@ -332,6 +346,7 @@ export class Spool {
     const settled = skip.from.ordinal <= mark.ordinal && mark.ordinal < skip.to.ordinal ? skip.to : mark;
     const rest = settled.ordinal >= skip.to.ordinal ? { from: settled, to: settled } : skip;
     this.#head = undefined;
+    this.#waiting.remove(0, settled.ordinal);
     this.#state = { ...this.#state, settled, skip: rest };
   }
 

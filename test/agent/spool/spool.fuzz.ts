@@ -1,11 +1,15 @@
 // Laws of the spool, held over random runs with a crash at any write, loss of power, a full disk and small limits:
 //   every gathered sample is said exactly once: in a batch that the hub has, in what a batch reports, or in what is
-//   still unreported; batches arrive in order and unchanged; numbers of a boot have no gaps.
+//   still unreported; batches arrive in order and unchanged; numbers of a boot have no gaps; what the spool says that it
+//   holds, hour by hour, is what is on the disk.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Spool, type SpooledBatch } from '../../../agent/spool/spool.ts';
+import type { SpoolAccount, SpooledHour } from '../../../core/batch/spool-account.ts';
 import { fuzzRuns, seededRandom, wholeBetween } from '../seeded-random.ts';
 import { Crash, SimulatedFs } from '../simulated-fs.ts';
+
+const HOUR_MS = 3_600_000;
 
 interface Run {
   readonly random: () => number;
@@ -22,6 +26,7 @@ interface Run {
   readonly hub: Map<string, SpooledBatch['header']>;
   lastOrdinal: number;
   readonly bytesMax: number;
+  spoolId?: string;
 }
 
 function open(run: Pick<Run, 'fs' | 'boots' | 'bytesMax'>): Spool {
@@ -54,8 +59,9 @@ function gatherAndAppend(run: Run): void {
     kept,
     taken: owed.taken,
     lost: owed.lost,
-    firstWindow: run.now,
-    lastWindow: run.now + 10,
+    // A thousand times as fast: a run is some hours long.
+    firstWindow: run.now * 1000,
+    lastWindow: run.now * 1000 + 10,
     createdMs: run.now,
     encode: (claim) => {
       assert.equal(claim.taken, owed.taken);
@@ -128,6 +134,33 @@ function waiting(run: Run): SpooledBatch['header'][] {
   return headers;
 }
 
+/** What a heartbeat has to say of the batches on the disk. */
+function accountOf(headers: readonly SpooledBatch['header'][]): Omit<SpoolAccount, 'spoolId'> {
+  const groups = Map.groupBy(headers, (header) => `${header.bootId} ${hourOf(header)}`);
+  const sum = (of: readonly SpooledBatch['header'][], field: (header: SpooledBatch['header']) => number) =>
+    of.reduce((total, header) => total + field(header), 0);
+  const hours = [...groups.values()].map((of) => ({
+    bootId: of[0]!.bootId,
+    hourMs: hourOf(of[0]!),
+    first: Math.min(...of.map(({ sequence }) => sequence)),
+    end: Math.max(...of.map(({ sequence }) => sequence)) + 1,
+    batches: of.length,
+    kept: sum(of, ({ kept }) => kept),
+    dropped: sum(of, ({ kept, says }) => says.taken - kept + says.droppedSamples),
+    lost: sum(of, ({ says }) => says.lost),
+  }));
+  const newest = (a: SpooledHour, b: SpooledHour) => b.hourMs - a.hourMs || bootOf(b) - bootOf(a);
+  return { batches: headers.length, samples: sum(headers, ({ kept }) => kept), hours: hours.sort(newest) };
+}
+
+function hourOf({ firstWindow }: { firstWindow: number }): number {
+  return Math.floor(firstWindow / HOUR_MS) * HOUR_MS;
+}
+
+function bootOf({ bootId }: { bootId: string }): number {
+  return Number(bootId.replace('boot-', ''));
+}
+
 function step(run: Run): void {
   const choice = run.random();
   run.now += wholeBetween(run.random, 0, 400);
@@ -162,7 +195,11 @@ function simulate(seed: number): void {
       reopen(run, random() < 0.5);
     }
     assert.deepEqual(total(run), { taken: run.gathered, lost: run.lost }, `after step ${i}`);
-    assert.equal(run.spool.batches, waiting(run).length, `batches that wait after step ${i}`);
+    const onDisk = waiting(run);
+    assert.equal(run.spool.batches, onDisk.length, `batches that wait after step ${i}`);
+    const { spoolId, ...account } = run.spool.account;
+    assert.deepEqual(account, accountOf(onDisk), `what the spool says that it holds after step ${i}`);
+    assert.equal(spoolId, (run.spoolId ??= spoolId), 'the folder keeps its id');
     assert.ok(run.spool.bytes <= Math.max(bytesMax, 0), `${run.spool.bytes} bytes are within ${bytesMax}`);
   }
   checkSequences(run);

@@ -68,6 +68,7 @@ export interface ClusterInfo {
     readonly lostByKernel: Whole;
     readonly droppedByAgent: Whole;
     readonly missingBatches: Whole;
+    readonly unaccounted: Whole;
   }[];
 }
 

@@ -1,9 +1,7 @@
-import { CLUSTER } from '../core/labels/labels.ts';
-import { formatSelector } from '../core/labels/selector.ts';
 import { type Command, oneOf, readOptions } from './command.ts';
 import { ExitCode, UsageError } from './exit-code.ts';
 import { HUB_HELP, HubClient, hubOptions } from './hub-client.ts';
-import { count, counted, timeText } from './quantity.ts';
+import { count, counted, durationText, timeText } from './quantity.ts';
 import { jsonText } from './query/answer-json.ts';
 import { styled, type Terminal } from './terminal.ts';
 import { textTable } from './text-table.ts';
@@ -14,15 +12,18 @@ export const auditCommand: Command = {
   summary: 'what became of every sample, per cluster and hour',
   help: `Usage: cinderblock audit [options]
 
-Of each cluster and hour: samples taken, lost by the kernel (not part of those), dropped by agents, acknowledged by the
-hub, and unaccounted, which is what was taken and is neither dropped nor acknowledged; batches that are missing, and
-that came twice. Exit code 5 when samples of an hour are unaccounted that ended an hour ago or longer; later ones may
-still come.
+Of each cluster and hour:
+
+  taken = dropped by agent + spooled + acknowledged + unaccounted
+
+and lost by kernel, which was not taken; spooled is on disks of nodes, as their agents said last. Batches that are
+missing, and that came twice. Then which agents are silent with samples on their disk, and which disks are gone. Exit
+code 5 when anything is unaccounted.
 
   --from T --until T  hours that overlap that range (default now-24h to now)
   --cluster CLUSTER   only that one
-  --stored            also count the samples in blocks: what answers can be made of. What was deleted, is past its
-                      retention or damaged is less; a batch over two hours counts in the blocks in both
+  --stored            also count the samples in blocks, which reads them, and what waits to get there. Waiting are
+                      also those that were deleted, are past their retention, or lie in damaged blocks
   --output FORMAT     text (default) or json
 ${HUB_HELP}
 `,
@@ -38,26 +39,56 @@ const options = {
   output: { type: 'string', default: 'text' },
 } as const;
 
-const OURS = 'cinderblock.v1.QueryService';
+const METHOD = 'cinderblock.v1.QueryService/AuditLoss';
 const HOUR_MS = 3_600_000;
-/** Batches come this late without anything being wrong. */
-const LATE_MS = HOUR_MS;
+const DAY_MS = 24 * HOUR_MS;
 /** Most hours: each is read, and shown. */
 const HOURS_MAX = 24 * 62;
 
-/** What became of the samples of a cluster in an hour. */
-interface AuditHour {
+/** Counts of an hour, in the words of the page. `stored` and `waiting` only where they were counted. */
+const TITLES = {
+  taken: 'taken',
+  lostByKernel: 'lost by kernel',
+  droppedByAgent: 'dropped by agent',
+  spooled: 'spooled',
+  acknowledged: 'acknowledged',
+  stored: 'stored',
+  waiting: 'waiting',
+  unaccounted: 'unaccounted',
+  missingBatches: 'missing batches',
+  duplicateBatches: 'duplicate batches',
+} as const;
+
+type Field = keyof typeof TITLES;
+type Counts = Partial<Record<Field, number>>;
+type AuditHour = Counts & { readonly cluster: string; readonly hourMs: number };
+
+/** A spool as of its last heartbeat. */
+interface NodeSpool {
+  readonly node: string;
+  readonly lastSeenMs: number;
+  readonly batches: number;
+  readonly samples: number;
+}
+
+interface ClusterSpools {
   readonly cluster: string;
-  readonly hourMs: number;
-  readonly taken: number;
-  readonly lostByKernel: number;
-  readonly droppedByAgent: number;
-  readonly acknowledged: number;
-  /** Samples in blocks; absent unless they were counted. */
-  readonly stored?: number;
-  readonly unaccounted: number;
-  readonly missingBatches: number;
-  readonly duplicateBatches: number;
+  readonly agents: number;
+  readonly asOfMs?: number;
+  readonly batches: number;
+  readonly samples: number;
+  readonly olderSamples: number;
+  readonly unknownAgents: number;
+  readonly silentAgents: number;
+  readonly silent: readonly NodeSpool[];
+  readonly gone: readonly NodeSpool[];
+}
+
+interface Audit {
+  readonly hours: readonly AuditHour[];
+  readonly spools: readonly ClusterSpools[];
+  /** False when not all blocks could be read; absent unless they were asked for. */
+  readonly storedComplete?: boolean;
 }
 
 interface Span {
@@ -71,14 +102,12 @@ async function runAudit(args: readonly string[], terminal: Terminal): Promise<nu
   const isJson = oneOf('--output', values.output, ['text', 'json']) === 'json';
   const span = wholeHours(parseRange(values, terminal.now()));
   const client = new HubClient(values, terminal);
-  terminal.progress('reading what agents reported');
-  const reported = await reportedHours(client, span, values.cluster);
-  const hours = values.stored ? await withStored(client, span, reported, terminal) : reported;
-  const overdue = hours.filter((hour) => hour.unaccounted > 0 && isOver(hour, terminal.now()));
-  if (isJson) await terminal.write(jsonText({ ...span, hours, total: totalOf(hours) }));
-  else if (hours.length === 0) terminal.note('no samples were taken in that time');
-  else await terminal.write(auditText(hours, values.stored, terminal));
-  return overdue.length > 0 ? ExitCode.corrupt : ExitCode.ok;
+  const audit = await readAudit(client, span, values, terminal);
+  const total = totalOf(audit.hours);
+  if (isJson) await terminal.write(jsonText({ ...span, ...audit, total }));
+  else if (audit.hours.length === 0) terminal.note('no samples were taken in that time');
+  else await terminal.write(auditText(audit, total, values.stored, terminal));
+  return audit.hours.some(({ unaccounted }) => unaccounted !== 0) ? ExitCode.corrupt : ExitCode.ok;
 }
 
 function wholeHours({ start, end }: Span): Span {
@@ -87,137 +116,117 @@ function wholeHours({ start, end }: Span): Span {
   throw new UsageError(`--from and --until are more than ${HOURS_MAX / 24} days apart: ask for less at once`);
 }
 
-async function reportedHours(
+/** In one question; blocks are read a day at a time. */
+async function readAudit(
   client: HubClient,
   { start, end }: Span,
-  cluster: string | undefined,
-): Promise<AuditHour[]> {
-  const request = { start: String(start), end: String(end), ...(cluster !== undefined && { cluster }) };
-  const { answer } = await client.call(`${OURS}/AuditLoss`, request);
-  return ((answer.hours ?? []) as Record<string, unknown>[]).map((hour) => {
-    const number = (field: string) => Number(hour[field] ?? 0);
-    const [taken, droppedByAgent, acknowledged] = [
-      number('taken'),
-      number('droppedByAgent'),
-      number('stored'),
-    ];
-    return {
-      cluster: String(hour.cluster),
-      hourMs: number('hourMs'),
-      taken,
-      lostByKernel: number('lostByKernel'),
-      droppedByAgent,
-      acknowledged,
-      unaccounted: Math.max(0, taken - droppedByAgent - acknowledged),
-      missingBatches: number('missingBatches'),
-      duplicateBatches: number('duplicateBatches'),
-    };
-  });
-}
-
-function isOver({ hourMs }: AuditHour, now: number): boolean {
-  return hourMs + HOUR_MS + LATE_MS <= now;
-}
-
-/** Samples in blocks, by hour, of all profile types that there are. */
-async function withStored(
-  client: HubClient,
-  span: Span,
-  hours: readonly AuditHour[],
+  { cluster, stored }: { cluster?: string; stored: boolean },
   terminal: Terminal,
-): Promise<AuditHour[]> {
-  const clusters = [...new Set(hours.map(({ cluster }) => cluster))];
-  const types = await profileTypes(client, span);
-  const stored = new Map<string, number>();
-  for (const cluster of clusters) {
-    for (const profileType of types) {
-      terminal.progress(`counting what is stored of ${cluster}: ${profileType}`);
-      for (const [hour, samples] of await storedHours(client, span, cluster, profileType)) {
-        const key = `${hour} ${cluster}`;
-        stored.set(key, (stored.get(key) ?? 0) + samples);
-      }
-    }
+): Promise<Audit> {
+  const hours: AuditHour[] = [];
+  let spools: readonly ClusterSpools[] = [];
+  let isComplete = true;
+  const stepMs = stored ? DAY_MS : end - start;
+  for (let from = start; from < end; from += stepMs) {
+    terminal.progress(
+      stored ? `counting what is stored of ${timeText(from)}` : 'reading what agents reported',
+    );
+    const span = { start: String(from), end: String(Math.min(end, from + stepMs)) };
+    const request = { ...span, ...(cluster !== undefined && { cluster }), countStored: stored };
+    const { answer } = await client.call(METHOD, request);
+    hours.push(...list(answer.hours).map((hour) => hourOf(hour, stored)));
+    spools = list(answer.spools).map(spoolsOf);
+    isComplete &&= answer.storedComplete === true;
   }
-  return hours.map((hour) => ({ ...hour, stored: stored.get(`${hour.hourMs} ${hour.cluster}`) ?? 0 }));
+  return { hours, spools, ...(stored && { storedComplete: isComplete }) };
 }
 
-async function profileTypes(client: HubClient, { start, end }: Span): Promise<string[]> {
-  const { answer } = await client.call(`${OURS}/ListServices`, { start: String(start), end: String(end) });
-  const services = (answer.services ?? []) as { readonly profileTypes?: readonly string[] }[];
-  return [...new Set(services.flatMap((service) => service.profileTypes ?? []))].sort();
+function list(value: unknown): Record<string, unknown>[] {
+  return (value ?? []) as Record<string, unknown>[];
 }
 
-/** Day by day: a point of a timeline is an hour when there are 24 of them. */
-async function storedHours(
-  client: HubClient,
-  span: Span,
-  cluster: string,
-  profileType: string,
-): Promise<Map<number, number>> {
-  const selector = formatSelector([{ name: CLUSTER, op: '=', value: cluster }]);
-  const hours = new Map<number, number>();
-  for (let start = span.start; start < span.end; start += 24 * HOUR_MS) {
-    const end = Math.min(span.end, start + 24 * HOUR_MS);
-    const maxPoints = (end - start) / HOUR_MS;
-    const request = { profileType, selector, start: String(start), end: String(end), maxPoints };
-    const { answer } = await client.call(`${OURS}/SelectTimeline`, request);
-    for (const point of (answer.points ?? []) as Record<string, unknown>[]) {
-      const hour = Math.floor(Number(point.timeMs ?? 0) / HOUR_MS) * HOUR_MS;
-      hours.set(hour, (hours.get(hour) ?? 0) + Number(point.samples ?? 0));
-    }
-  }
-  return hours;
+/** Int64 fields are text, and those of 0 are absent. */
+function numbers<Name extends string>(fields: Record<string, unknown>, names: readonly Name[]) {
+  return Object.fromEntries(names.map((name) => [name, Number(fields[name] ?? 0)])) as Record<Name, number>;
 }
 
-type Counts = Omit<AuditHour, 'cluster' | 'hourMs'>;
+function fieldsShown(stored: boolean): Field[] {
+  const fields = Object.keys(TITLES) as Field[];
+  return stored ? fields : fields.filter((field) => field !== 'stored' && field !== 'waiting');
+}
 
-function totalOf(hours: readonly AuditHour[]): Counts {
-  const sum = (field: keyof Counts) => hours.reduce((total, hour) => total + (hour[field] ?? 0), 0);
+function hourOf(hour: Record<string, unknown>, stored: boolean): AuditHour {
+  return { cluster: String(hour.cluster), ...numbers(hour, ['hourMs', ...fieldsShown(stored)]) };
+}
+
+function spoolsOf(spools: Record<string, unknown>): ClusterSpools {
+  const counts = ['agents', 'batches', 'samples', 'olderSamples', 'unknownAgents', 'silentAgents'] as const;
   return {
-    taken: sum('taken'),
-    lostByKernel: sum('lostByKernel'),
-    droppedByAgent: sum('droppedByAgent'),
-    acknowledged: sum('acknowledged'),
-    ...(hours.some(({ stored }) => stored !== undefined) && { stored: sum('stored') }),
-    unaccounted: sum('unaccounted'),
-    missingBatches: sum('missingBatches'),
-    duplicateBatches: sum('duplicateBatches'),
+    cluster: String(spools.cluster),
+    ...numbers(spools, counts),
+    ...(spools.asOfMs !== undefined && { asOfMs: Number(spools.asOfMs) }),
+    silent: list(spools.silent).map(nodeSpoolOf),
+    gone: list(spools.gone).map(nodeSpoolOf),
   };
 }
 
-/** The page's audit has the same columns, in the same words. */
-const TITLES: Readonly<Record<keyof Counts, string>> = {
-  taken: 'taken',
-  lostByKernel: 'lost by kernel',
-  droppedByAgent: 'dropped by agent',
-  acknowledged: 'acknowledged',
-  stored: 'stored',
-  unaccounted: 'unaccounted',
-  missingBatches: 'missing batches',
-  duplicateBatches: 'duplicate batches',
-};
+function nodeSpoolOf(spool: Record<string, unknown>): NodeSpool {
+  return { node: String(spool.node), ...numbers(spool, ['lastSeenMs', 'batches', 'samples']) };
+}
 
-function auditText(hours: readonly AuditHour[], withStored: boolean, terminal: Terminal): string {
-  const fields = (Object.keys(TITLES) as (keyof Counts)[]).filter(
-    (field) => withStored || field !== 'stored',
-  );
+function totalOf(hours: readonly AuditHour[]): Counts {
+  const total: Counts = {};
+  for (const field of fieldsShown(hours.some(({ stored }) => stored !== undefined)))
+    total[field] = hours.reduce((sum, hour) => sum + (hour[field] ?? 0), 0);
+  return total;
+}
+
+function auditText(audit: Audit, total: Counts, stored: boolean, terminal: Terminal): string {
+  const fields = fieldsShown(stored);
   const cells = (counts: Counts) => fields.map((field) => count(counts[field] ?? 0));
   const columns = [
     { title: 'hour' },
     { title: 'cluster' },
     ...fields.map((field) => ({ title: TITLES[field], align: 'right' as const })),
   ];
-  const rows = hours.map((hour) => [timeText(hour.hourMs), hour.cluster, ...cells(hour)]);
-  const total = totalOf(hours);
+  const rows = audit.hours.map((hour) => [timeText(hour.hourMs), hour.cluster, ...cells(hour)]);
   rows.push(['total', '', ...cells(total)]);
-  return `${textTable(columns, rows, terminal.width)}${verdictText(hours, total, terminal)}\n`;
+  const lines = [
+    verdictText(total, terminal),
+    ...audit.spools.flatMap((spools) => spoolLines(spools, terminal)),
+  ];
+  if (audit.storedComplete === false)
+    lines.push(`${styled(terminal, 'yellow', 'stored')}: not all blocks could be read; there is more`);
+  return `${textTable(columns, rows, terminal.width)}${lines.map((line) => `${line}\n`).join('')}`;
 }
 
-function verdictText(hours: readonly AuditHour[], total: Counts, terminal: Terminal): string {
-  if (total.unaccounted === 0)
-    return `${styled(terminal, 'green', 'accounted')}: every sample that was taken`;
-  const text = `${styled(terminal, 'red', 'unaccounted')}: ${counted(total.unaccounted, 'sample')}`;
-  const mayCome = hours.filter((hour) => hour.unaccounted > 0 && !isOver(hour, terminal.now()));
-  const late = mayCome.reduce((sum, hour) => sum + hour.unaccounted, 0);
-  return late > 0 ? `${text}, of which ${count(late)} may still come` : text;
+function verdictText({ unaccounted = 0 }: Counts, terminal: Terminal): string {
+  if (unaccounted === 0) return `${styled(terminal, 'green', 'accounted')}: every sample that was taken`;
+  return `${styled(terminal, 'red', 'unaccounted')}: ${counted(unaccounted, 'sample')}`;
+}
+
+/** How old what is said of spools is, and what there is to look after. */
+function spoolLines(spools: ClusterSpools, terminal: Terminal): string[] {
+  const { cluster, agents, asOfMs, batches, samples, olderSamples, unknownAgents, silentAgents } = spools;
+  const lines: string[] = [];
+  const age = (ms: number) => durationText(Math.max(0, terminal.now() - ms));
+  if (asOfMs !== undefined) {
+    const held = `${counted(samples, 'sample')} in ${counted(batches, 'batch', 'batches')}`;
+    lines.push(
+      `spools of ${cluster}: ${held} on ${counted(agents, 'node')}, heard of at most ${age(asOfMs)} ago`,
+    );
+  }
+  const warn = (text: string) => lines.push(`${styled(terminal, 'yellow', 'warning')}: ${cluster}: ${text}`);
+  if (silentAgents > 0) warn(`${counted(silentAgents, 'agent')} silent: what was heard last stands`);
+  for (const { node, lastSeenMs, samples } of spools.silent)
+    warn(`${node} was heard ${age(lastSeenMs)} ago, with ${counted(samples, 'sample')} on its disk`);
+  for (const { node, lastSeenMs, samples } of spools.gone)
+    warn(
+      `${node} lost its spool: ${age(lastSeenMs)} ago it held ${counted(samples, 'sample')}; what did not arrive is unaccounted`,
+    );
+  if (olderSamples > 0)
+    warn(`${counted(olderSamples, 'sample')} more wait on nodes, of hours that are not told`);
+  if (unknownAgents > 0)
+    warn(`what ${counted(unknownAgents, 'agent')} of an older version spooled is not known`);
+  return lines;
 }

@@ -50,9 +50,9 @@ export function counted(value: number, thing: string, things = `${thing}s`): str
   return `${count(value)} ${value === 1 ? thing : things}`;
 }
 
-/** A share of the whole, "12.3%"; "-" of nothing. */
+/** A share of the whole, "12.3%"; of nothing, "0.0%". */
 export function percent(part: number, whole: number): string {
-  return whole > 0 ? `${((100 * part) / whole).toFixed(1)}%` : '-';
+  return `${(whole > 0 ? (100 * part) / whole : 0).toFixed(1)}%`;
 }
 
 /** RFC 3339 in UTC, to the second where that says all. */

@@ -16,7 +16,8 @@ export interface LossSums {
   taken: number;
   lostByKernel: number;
   droppedByAgent: number;
-  stored: number;
+  /** In batches that arrived. */
+  acknowledged: number;
   /** May be less than none in one hour, for what an earlier one counted too many; never in the sum of all hours. */
   missingBatches: number;
   duplicateBatches: number;
@@ -54,7 +55,7 @@ const COUNTS = [
   'taken',
   'lostByKernel',
   'droppedByAgent',
-  'stored',
+  'acknowledged',
   'missingBatches',
   'duplicateBatches',
   'lastReceivedAt',
@@ -62,7 +63,7 @@ const COUNTS = [
 
 export function newSums(): LossSums {
   return {
-    ...{ batches: 0, taken: 0, lostByKernel: 0, droppedByAgent: 0, stored: 0 },
+    ...{ batches: 0, taken: 0, lostByKernel: 0, droppedByAgent: 0, acknowledged: 0 },
     ...{ missingBatches: 0, duplicateBatches: 0, lastReceivedAt: 0, slots: new Map() },
   };
 }

@@ -29,7 +29,7 @@ function addCounts(hours: Map<number, SumsByCluster>, boot: BootSequences, count
   sums.taken += counts.samplesTaken;
   sums.lostByKernel += counts.samplesLost;
   sums.droppedByAgent += counts.samplesDropped;
-  sums.stored += counts.samplesKept;
+  sums.acknowledged += counts.samplesKept;
   sums.duplicateBatches += counts.duplicates;
   sums.lastReceivedAt = Math.max(sums.lastReceivedAt, boot.lastReceivedAt);
   const gone = counts.samplesLost + counts.samplesDropped;

@@ -32,7 +32,7 @@ export const FRESH_MS = 600_000;
 const SUM_AGAIN_MS = [FRESH_MS, HOUR_MS, 6 * HOUR_MS, 24 * HOUR_MS];
 
 /** Hours of which the ledger still knows all, whatever the host: it keeps 14 days on AWS. */
-const LEDGER_MS = 13 * 24 * HOUR_MS;
+export const LEDGER_MS = 13 * 24 * HOUR_MS;
 
 /** Most hours of the ledger that one run reads. */
 export const SUM_HOURS_MAX = 24;

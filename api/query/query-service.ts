@@ -1,12 +1,11 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import { RejectedError } from '../../core/errors.ts';
-import { auditLoss } from '../../pipeline/audit-loss.ts';
-import { countStored, storedKey } from '../../pipeline/count-stored.ts';
 import { listServices } from '../../pipeline/list-labels.ts';
 import { selectTimeline } from '../../pipeline/run-query.ts';
 import { callOf } from '../connect-call.ts';
 import type { QueryService } from '../gen/cinderblock/v1/query_pb.js';
 import { allWhole, whole } from '../whole-number.ts';
+import { auditLossCall } from './audit-call.ts';
 import { listClustersCall } from './list-clusters-call.ts';
 import { timeRange } from './time-range.ts';
 
@@ -49,19 +48,5 @@ export const queryService: ServiceImpl<typeof QueryService> = {
 
   listClusters: listClustersCall,
 
-  async auditLoss({ start, end, cluster, countStored: isCounted }, context) {
-    const { hub } = callOf(context);
-    const request = { ...timeRange(start, end), cluster: cluster || undefined };
-    const hours = await auditLoss(hub, request);
-    const stored = isCounted ? await countStored(hub, request) : undefined;
-    return {
-      storedComplete: stored?.complete,
-      hours: hours.map(({ cluster, ...counts }) => ({
-        cluster,
-        ...allWhole(counts),
-        acknowledged: whole(counts.stored),
-        inBlocks: stored && whole(stored.samples.get(storedKey(cluster, counts.hourMs)) ?? 0),
-      })),
-    };
-  },
+  auditLoss: auditLossCall,
 };

@@ -1,10 +1,9 @@
 import type { Check } from '../../agent/doctor/check.ts';
 import { skewInWords } from '../../agent/hub-clock.ts';
+import { SILENT_HEARTBEATS } from '../../pipeline/spool-words.ts';
 import type { AgentInfo, ClusterInfo } from '../admin-client.ts';
 import { bytesText, count, counted, durationText, percent, timeText } from '../quantity.ts';
 
-/** An agent that missed this many heartbeats in a row is away. */
-const MISSED_MAX = 3;
 const SKEW_WARNS_MS = 60_000;
 /** An agent holds a batch or two while it sends; more of them wait for something. */
 const SPOOLED_MAX = 10;
@@ -68,7 +67,7 @@ function checkHeartbeats({ cluster, agents, heartbeatMs }: ClusterInfo): Check {
   if (agents.length === 0) {
     return { name: 'heartbeat', status: 'failed', detail: 'no agent was ever heard', remedy };
   }
-  const away = agents.filter(({ lagMs }) => Number(lagMs) > MISSED_MAX * Number(heartbeatMs));
+  const away = agents.filter(({ lagMs }) => Number(lagMs) > SILENT_HEARTBEATS * Number(heartbeatMs));
   const newest = Math.min(...agents.map(({ lagMs }) => Number(lagMs)));
   const detail = `${count(agents.length - away.length)} of ${counted(agents.length, 'agent')} heard lately, the last ${durationText(newest)} ago`;
   if (away.length === 0) return { name: 'heartbeat', status: 'ok', detail };
@@ -116,10 +115,12 @@ function checkLoss({ loss }: ClusterInfo): Check {
     loss.reduce((total, hour) => total + Number(hour[field]), 0);
   const [taken, lost, dropped] = [sum('taken'), sum('lostByKernel'), sum('droppedByAgent')];
   const missing = sum('missingBatches');
+  const unaccounted = sum('unaccounted');
   const detail =
     `last 24 hours: ${counted(taken, 'sample')} taken, ${percent(lost, taken + lost)} lost by the kernel, ` +
-    `${percent(dropped, taken)} dropped, ${counted(missing, 'batch', 'batches')} missing`;
-  const isMuch = missing > 0 || lost > 0.01 * (taken + lost) || dropped > 0.01 * taken;
+    `${percent(dropped, taken)} dropped, ${counted(missing, 'batch', 'batches')} missing, ` +
+    `${count(unaccounted)} unaccounted`;
+  const isMuch = unaccounted !== 0 || missing > 0 || lost > 0.01 * (taken + lost) || dropped > 0.01 * taken;
   return { name: 'loss', status: isMuch ? 'warning' : 'ok', detail };
 }
 

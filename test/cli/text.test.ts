@@ -14,7 +14,7 @@ test('values are shown in the unit that reads best', () => {
   assert.equal(quantity(12_345, 'count'), '12,345');
   assert.equal(quantity(7, 'goroutines'), '7 goroutines');
   assert.equal(percent(1, 3), '33.3%');
-  assert.equal(percent(0, 0), '-');
+  assert.equal(percent(0, 0), '0.0%');
   assert.equal(timeText(1_763_717_400_000), '2025-11-21T09:30:00Z');
 });
 

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Terminal } from '../../cli/terminal.ts';
 import type { BatchOrigin } from '../../core/batch/batch-origin.ts';
+import type { SpoolAccount } from '../../core/batch/spool-account.ts';
 import { quarantineGroup } from '../../pipeline/compaction-quarantine.ts';
+import type { Hub } from '../../pipeline/hub.ts';
 import { ingestBatch } from '../../pipeline/ingest-batch.ts';
 import { NOW } from '../api/api-under-test.ts';
 import type { RowSpec } from '../core/block/fixtures.ts';
@@ -20,6 +22,11 @@ type Json = any;
 const HOUR = 3_600_000;
 const SHOP: RowSpec = { service: 'shop', stacks: { 'main;parse': 30 }, samples: 3 };
 const CART: RowSpec = { service: 'cart', stacks: { main: 40 }, samples: 4 };
+
+function beat(hub: Hub, changes: { node: string; spool?: SpoolAccount }): Promise<void> {
+  const agent = { cluster: 'c', bootId: 'b', version: '1', engine: 'perf', clockSkewMs: 0, counters: {} };
+  return hub.registry.recordHeartbeat({ ...agent, at: hub.clock(), ...changes });
+}
 
 async function hub(t: TestContext) {
   const api = await openHttpHub(t);
@@ -251,6 +258,18 @@ test('sweep deletes what nobody refers to, and says what is missing', async (t) 
   assert.deepEqual([code, /^missing: the object of block /m.test(out)], [5, true]);
 });
 
+/** An hour that its agent still has on disk: one batch, number 9 of its boot. */
+const SPOOLED = {
+  bootId: 'b',
+  hourMs: NOW - HOUR,
+  first: 9,
+  end: 10,
+  batches: 1,
+  kept: 7,
+  dropped: 2,
+  lost: 1,
+};
+
 test('audit: every sample is accounted for, and what is stored is counted', async (t) => {
   const { store, run, json } = await hub(t);
   await store([SHOP], { lost: 2, taken: 5, dropped: 2 });
@@ -260,26 +279,51 @@ test('audit: every sample is accounted for, and what is stored is counted', asyn
   const [titles, hour, total, verdict] = out.trim().split('\n');
   assert.match(
     titles!,
-    /^hour +cluster +taken +lost by kernel +dropped by agent +acknowledged +stored +unaccounted +missing batches +duplicate batches$/,
+    /^hour +cluster +taken +lost by kernel +dropped by agent +spooled +acknowledged +stored +waiting +unaccounted +missing batches +duplicate batches$/,
   );
-  assert.match(hour!, /^2023-11-14T22:00:00Z +c +9 +2 +2 +7 +7 +0 +0 +0$/);
-  assert.match(total!, /^total +9 +2 +2 +7 +7 +0 +0 +0$/);
+  assert.match(hour!, /^2023-11-14T22:00:00Z +c +9 +2 +2 +0 +7 +7 +0 +0 +0 +0$/);
+  assert.match(total!, /^total +9 +2 +2 +0 +7 +7 +0 +0 +0 +0$/);
   assert.equal(verdict, 'accounted: every sample that was taken');
-  assert.doesNotMatch((await run(['audit'])).out, /stored/);
+  assert.doesNotMatch((await run(['audit'])).out, /stored|waiting/);
   const { hours } = await json('audit', '--cluster', 'other');
   assert.deepEqual(hours, []);
 });
 
-test('audit: what is unaccounted may still come for an hour, then exit code 5 says that it did not', async (t) => {
-  const { store, run, control } = await hub(t);
-  await store([SHOP], { taken: 8 });
-  const soon = await run(['audit']);
-  assert.equal(soon.code, 0);
-  assert.match(soon.out, /^unaccounted: 5 samples, of which 5 may still come$/m);
-  control.now += 2 * HOUR;
-  const late = await run(['audit', '--output', 'json']);
-  assert.equal(late.code, 5);
-  assert.equal(JSON.parse(late.out).total.unaccounted, 5);
+test('audit: what was taken and is not in blocks yet is waiting, or on the disks of nodes', async (t) => {
+  const { hub: store, run, json, control } = await hub(t);
+  await ingestBatch(store, { cluster: 'c', bytes: batchOf(1, [SHOP]) });
+  const spool = { spoolId: 's', batches: 1, samples: 7, hours: [SPOOLED] };
+  await beat(store, { node: 'n1', spool });
+  await beat(store, { node: 'old' });
+  const { code, out } = await run(['audit', '--stored']);
+  assert.equal(code, 0, out);
+  const [, hour, , ...lines] = out.trim().split('\n');
+  assert.match(hour!, /^2023-11-14T22:00:00Z +c +12 +1 +2 +7 +3 +0 +3 +0 +0 +0$/);
+  assert.deepEqual(lines, [
+    'accounted: every sample that was taken',
+    'spools of c: 7 samples in 1 batch on 1 node, heard of at most 0 ns ago',
+    'warning: c: what 1 agent of an older version spooled is not known',
+  ]);
+  control.now += HOUR;
+  const late = await run(['audit']);
+  assert.equal(late.code, 0);
+  assert.match(late.out, /^warning: c: n1 was heard 1 h ago, with 7 samples on its disk$/m);
+  const { spools } = await json('audit');
+  assert.deepEqual(spools[0].silent, [{ node: 'n1', lastSeenMs: NOW, batches: 1, samples: 7 }]);
+});
+
+test('audit: exit code 5 for what was on a disk that is gone, and for numbers that do not add up', async (t) => {
+  const { hub: store, run, control } = await hub(t);
+  await beat(store, { node: 'n1', spool: { spoolId: 's', batches: 1, samples: 7, hours: [SPOOLED] } });
+  control.now += 60_000;
+  await beat(store, { node: 'n1', spool: { spoolId: 's2', batches: 0, samples: 0, hours: [] } });
+  const gone = await run(['audit']);
+  assert.equal(gone.code, 5);
+  assert.match(gone.out, /^unaccounted: 7 samples$/m);
+  assert.match(gone.out, /^warning: c: n1 lost its spool: 1 min ago it held 7 samples; /m);
+  await ingestBatch(store, { cluster: 'c', bytes: batchOf(1, [SHOP], { taken: 8 }) });
+  const { code, out } = await run(['audit', '--output', 'json']);
+  assert.deepEqual([code, JSON.parse(out).total.unaccounted], [5, 12]);
   assert.equal((await run(['audit', '--from', 'now-90d'])).code, 2);
 });
 

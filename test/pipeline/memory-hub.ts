@@ -172,10 +172,11 @@ function memoryLeases(clock: () => number): LeaseStore {
 
 function memorySettings(): Registry {
   const settings = new Map<string, string>();
-  const registry: Pick<Registry, 'setting' | 'putSetting' | 'listBatchSequences'> = {
+  const registry: Pick<Registry, 'setting' | 'putSetting' | 'listBatchSequences' | 'listAgents'> = {
     setting: async (key) => settings.get(key),
     putSetting: async (key, value) => void settings.set(key, value),
     listBatchSequences: async () => [],
+    listAgents: async () => [],
   };
   return registry as Registry;
 }

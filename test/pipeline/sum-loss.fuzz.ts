@@ -121,11 +121,12 @@ async function checkQueries(hub: MemoryHub, sent: readonly Sent[], random: () =>
 
 async function checkAudit(hub: MemoryHub, sent: readonly Sent[]): Promise<void> {
   const hours = await auditLoss(hub, { start: START, end: UNTIL });
-  for (const { cluster, hourMs, stored, missingBatches, lostByKernel, droppedByAgent } of hours) {
-    const actual = { samples: lostByKernel + droppedByAgent, missing: missingBatches, stored };
+  for (const { cluster, hourMs, acknowledged, missingBatches, lostByKernel, droppedByAgent } of hours) {
+    const samples = lostByKernel + droppedByAgent;
+    const actual = { samples, missing: missingBatches, stored: acknowledged };
     assert.deepEqual(actual, expectedLoss(sent, hourMs, hourMs + HOUR, cluster), `${cluster} ${hourMs}`);
   }
-  const stored = hours.reduce((sum, hour) => sum + hour.stored, 0);
+  const stored = hours.reduce((sum, hour) => sum + hour.acknowledged, 0);
   assert.equal(stored, 90 * sent.filter(({ arrives }) => arrives !== undefined).length);
 }
 

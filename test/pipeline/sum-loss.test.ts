@@ -205,7 +205,7 @@ test('sums stay when the ledger has expired', async () => {
   await sumAll(hub);
   assert.equal((await completenessOf(hub, was - DAY, was)).samplesLost, 3);
   const [hour] = await auditLoss(hub, { start: was - DAY, end: was });
-  assert.deepEqual([hour?.lostByKernel, hour?.stored], [3, 100]);
+  assert.deepEqual([hour?.lostByKernel, hour?.acknowledged], [3, 100]);
 });
 
 test('an answer says when sums are old, and that the newest data was behind then', async () => {

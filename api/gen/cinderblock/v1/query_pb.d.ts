@@ -84,6 +84,13 @@ export declare type Completeness = Message<"cinderblock.v1.Completeness"> & {
    * @generated from field: double covered_ms = 12;
    */
   coveredMs: number;
+
+  /**
+   * Blocks that somebody set aside, and that nothing else in the answer stands for.
+   *
+   * @generated from field: uint32 aside_blocks = 13;
+   */
+  asideBlocks: number;
 };
 
 /**
@@ -437,6 +444,8 @@ export declare type Agent = Message<"cinderblock.v1.Agent"> & {
 export declare const AgentSchema: GenMessage<Agent>;
 
 /**
+ * Hours that [start, end) touches are told whole.
+ *
  * @generated from message cinderblock.v1.AuditLossRequest
  */
 export declare type AuditLossRequest = Message<"cinderblock.v1.AuditLossRequest"> & {
@@ -484,6 +493,13 @@ export declare type AuditLossResponse = Message<"cinderblock.v1.AuditLossRespons
    * @generated from field: optional bool stored_complete = 2;
    */
   storedComplete?: boolean | undefined;
+
+  /**
+   * What agents said of their spools, by cluster, whatever the time asked for.
+   *
+   * @generated from field: repeated cinderblock.v1.ClusterSpools spools = 3;
+   */
+  spools: ClusterSpools[];
 };
 
 /**
@@ -493,6 +509,8 @@ export declare type AuditLossResponse = Message<"cinderblock.v1.AuditLossRespons
 export declare const AuditLossResponseSchema: GenMessage<AuditLossResponse>;
 
 /**
+ * taken = dropped_by_agent + spooled + acknowledged + unaccounted. All are samples but for batches.
+ *
  * @generated from message cinderblock.v1.LossHour
  */
 export declare type LossHour = Message<"cinderblock.v1.LossHour"> & {
@@ -507,11 +525,15 @@ export declare type LossHour = Message<"cinderblock.v1.LossHour"> & {
   hourMs: bigint;
 
   /**
+   * In batches that arrived, and in those that agents said to have on disk.
+   *
    * @generated from field: int64 taken = 3;
    */
   taken: bigint;
 
   /**
+   * No part of taken.
+   *
    * @generated from field: int64 lost_by_kernel = 4;
    */
   lostByKernel: bigint;
@@ -520,11 +542,6 @@ export declare type LossHour = Message<"cinderblock.v1.LossHour"> & {
    * @generated from field: int64 dropped_by_agent = 5;
    */
   droppedByAgent: bigint;
-
-  /**
-   * @generated from field: int64 stored = 6;
-   */
-  stored: bigint;
 
   /**
    * @generated from field: int64 missing_batches = 7;
@@ -537,18 +554,40 @@ export declare type LossHour = Message<"cinderblock.v1.LossHour"> & {
   duplicateBatches: bigint;
 
   /**
-   * What the ledger says was taken in: the same as `stored`, which had the name first.
+   * In batches that the hub took, and stored where they cannot get lost.
    *
    * @generated from field: int64 acknowledged = 9;
    */
   acknowledged: bigint;
 
   /**
-   * With `count_stored`: samples in blocks. Less than acknowledged is waiting, deleted, past its time, or lost.
+   * With `count_stored`: in blocks.
    *
-   * @generated from field: optional int64 in_blocks = 10;
+   * @generated from field: optional int64 stored = 10;
    */
-  inBlocks?: bigint | undefined;
+  stored?: bigint | undefined;
+
+  /**
+   * On disks of nodes, as of their last heartbeats, less what arrived since.
+   *
+   * @generated from field: int64 spooled = 11;
+   */
+  spooled: bigint;
+
+  /**
+   * Nowhere else: on a disk that is gone, or of an agent whose numbers do not add up. 0 when all is well.
+   *
+   * @generated from field: int64 unaccounted = 12;
+   */
+  unaccounted: bigint;
+
+  /**
+   * With `count_stored`: acknowledged and not in blocks: in the queue, dead letters or quarantine; deleted, past their
+   * time, or in damaged blocks.
+   *
+   * @generated from field: optional int64 waiting = 13;
+   */
+  waiting?: bigint | undefined;
 };
 
 /**
@@ -556,6 +595,112 @@ export declare type LossHour = Message<"cinderblock.v1.LossHour"> & {
  * Use `create(LossHourSchema)` to create a new message.
  */
 export declare const LossHourSchema: GenMessage<LossHour>;
+
+/**
+ * Of live agents unless it says otherwise: those that missed fewer than three heartbeats in a row.
+ *
+ * @generated from message cinderblock.v1.ClusterSpools
+ */
+export declare type ClusterSpools = Message<"cinderblock.v1.ClusterSpools"> & {
+  /**
+   * @generated from field: string cluster = 1;
+   */
+  cluster: string;
+
+  /**
+   * @generated from field: uint32 agents = 2;
+   */
+  agents: number;
+
+  /**
+   * When the one of them was heard that was heard longest ago; absent when there is none.
+   *
+   * @generated from field: optional int64 as_of_ms = 3;
+   */
+  asOfMs?: bigint | undefined;
+
+  /**
+   * @generated from field: int64 batches = 4;
+   */
+  batches: bigint;
+
+  /**
+   * @generated from field: int64 samples = 5;
+   */
+  samples: bigint;
+
+  /**
+   * Of all spools that may still come: samples of hours that heartbeats had no room for. They are in no hour of the audit.
+   *
+   * @generated from field: int64 older_samples = 6;
+   */
+  olderSamples: bigint;
+
+  /**
+   * Agents that do not say what their spool holds, because of their version.
+   *
+   * @generated from field: uint32 unknown_agents = 7;
+   */
+  unknownAgents: number;
+
+  /**
+   * With samples, of agents that are silent: what they last said stands. Those with most samples, up to 20.
+   *
+   * @generated from field: repeated cinderblock.v1.NodeSpool silent = 8;
+   */
+  silent: NodeSpool[];
+
+  /**
+   * @generated from field: uint32 silent_agents = 9;
+   */
+  silentAgents: number;
+
+  /**
+   * Of nodes that have another spool now: what of these did not arrive is unaccounted. Those with most samples, up to 20.
+   *
+   * @generated from field: repeated cinderblock.v1.NodeSpool gone = 10;
+   */
+  gone: NodeSpool[];
+};
+
+/**
+ * Describes the message cinderblock.v1.ClusterSpools.
+ * Use `create(ClusterSpoolsSchema)` to create a new message.
+ */
+export declare const ClusterSpoolsSchema: GenMessage<ClusterSpools>;
+
+/**
+ * A spool as of its last heartbeat.
+ *
+ * @generated from message cinderblock.v1.NodeSpool
+ */
+export declare type NodeSpool = Message<"cinderblock.v1.NodeSpool"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * @generated from field: int64 last_seen_ms = 2;
+   */
+  lastSeenMs: bigint;
+
+  /**
+   * @generated from field: int64 batches = 3;
+   */
+  batches: bigint;
+
+  /**
+   * @generated from field: int64 samples = 4;
+   */
+  samples: bigint;
+};
+
+/**
+ * Describes the message cinderblock.v1.NodeSpool.
+ * Use `create(NodeSpoolSchema)` to create a new message.
+ */
+export declare const NodeSpoolSchema: GenMessage<NodeSpool>;
 
 /**
  * @generated from service cinderblock.v1.QueryService

@@ -1,12 +1,19 @@
-import { clustersOf } from '../block/batch-table.ts';
+import { clustersOf, isBatchId } from '../block/batch-table.ts';
 import type { RetentionRules } from './retention-policy.ts';
 
 // Planning is pure: index rows in, what to drop out. A block ages as a whole, by its end, so that none is rewritten more
 // than once per policy that touches it.
 
+/**
+ * What was put back from among dead letters is stored when raw windows of its time are kept no more. It is kept this long
+ * all the same, ms, so that it is sealed and coarser blocks have it; no longer, since retention waits for nobody.
+ */
+export const SEALED_WITHIN_MS = 24 * 3_600_000;
+
 /** What planning needs of a block's index row. Times are ms, half-open. */
 export interface RetentionRow {
   readonly blockId: string;
+  readonly createdAt: number;
   readonly maxTime: number;
   readonly resolutionSeconds: number;
   readonly batchIds: readonly string[];
@@ -29,7 +36,7 @@ export function planRetention<Row extends RetentionRow>(
   const partly: Row[] = [];
   for (const row of rows) {
     const outcomes = outcomesOf(row, rules, nowMs);
-    if (!outcomes.has(true)) continue;
+    if (!outcomes.has(true) || isToBeSealed(row, nowMs)) continue;
     (outcomes.has(false) ? partly : expired).push(row);
   }
   return { expired, partly };
@@ -44,6 +51,10 @@ export function isExpired(
   nowMs: number,
 ): boolean {
   return maxTime <= nowMs - rules.keepMs(cluster, service, resolutionSeconds);
+}
+
+function isToBeSealed({ batchIds, createdAt }: RetentionRow, nowMs: number): boolean {
+  return nowMs < createdAt + SEALED_WITHIN_MS && batchIds.some(isBatchId);
 }
 
 function outcomesOf(row: RetentionRow, rules: RetentionRules, nowMs: number): Set<boolean> {

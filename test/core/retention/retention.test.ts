@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RejectedError } from '../../../core/errors.ts';
-import { isExpired, planRetention, type RetentionRow } from '../../../core/retention/plan-retention.ts';
+import {
+  isExpired,
+  planRetention,
+  type RetentionRow,
+  SEALED_WITHIN_MS,
+} from '../../../core/retention/plan-retention.ts';
 import {
   checkPolicies,
   DEFAULT_KEEP,
@@ -21,6 +26,7 @@ const days = (raw: number, fiveMinutes: number, hour: number): KeepTimes => ({
 function row(maxTime: number, more: Partial<RetentionRow> = {}): RetentionRow {
   return {
     blockId: `b${maxTime}`,
+    createdAt: 0,
     maxTime,
     resolutionSeconds: 0,
     batchIds: ['dev/n/boot/1', 'prod/n/boot/1'],
@@ -65,6 +71,16 @@ test('a block goes when all of it is past its time, and is rewritten when some o
     [1, 0],
     'no cluster',
   );
+});
+
+test('what comes when its time is past is kept until it can be sealed', () => {
+  const rules = new RetentionRules(POLICIES, compileRegex);
+  const now = 100 * DAY;
+  const expired = (createdAt: number, batchIds: string[]) =>
+    planRetention([row(now - 31 * DAY, { createdAt, batchIds })], rules, now).expired.length;
+  assert.equal(expired(now - SEALED_WITHIN_MS + 1, ['dev/n/boot/1']), 0, 'stored just now');
+  assert.equal(expired(now - SEALED_WITHIN_MS, ['dev/n/boot/1']), 1, 'nobody sealed it in time');
+  assert.equal(expired(now - 1, ['dev/sealed']), 1, 'sealed');
 });
 
 test('what a plan drops is what a rewrite drops', () => {

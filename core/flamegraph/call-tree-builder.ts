@@ -1,5 +1,6 @@
+import type { Stacks } from '../profile/symbol-table.ts';
 import type { CallTree, FrameKind } from './call-tree.ts';
-import { PathTable } from './path-table.ts';
+import { type Paths, PathTable } from './path-table.ts';
 import { arrange, DROPPED, type SiblingOrder, totalsOf } from './preorder.ts';
 
 /**
@@ -65,11 +66,28 @@ export class CallTreeBuilder {
    * rounded to a coarser power-of-two multiple of the scale, which `scale` of the tree then shows.
    */
   build(order: SiblingOrder = 'heavy'): CallTree {
-    const count = this.#paths.count;
+    const { count } = this.#paths;
     if (this.#self.length < count) this.#grow(count);
-    const { self, scale } = fitSafely(this.#self.slice(0, count), this.#scale);
-    const total = totalsOf(this.#paths.parentOf, self, count);
-    const { shape, rowOf } = arrange(this.#paths, total, order);
+    return this.#arranged(this.#paths, this.#self, order);
+  }
+
+  /**
+   * The tree of paths that were told apart elsewhere, instead of those that `child` has added: node i has the name
+   * frames[i], and the value self[i].
+   */
+  buildPaths({ count, parents, frames }: Stacks, self: Float64Array): CallTree {
+    const { names, kinds, moduleNames } = this.#paths;
+    return this.#arranged(
+      { count, parentOf: parents, nameOf: frames, names, kinds, moduleNames },
+      self,
+      'heavy',
+    );
+  }
+
+  #arranged(paths: Paths, values: Float64Array, order: SiblingOrder): CallTree {
+    const { self, scale } = fitSafely(values.slice(0, paths.count), this.#scale);
+    const total = totalsOf(paths.parentOf, self, paths.count);
+    const { shape, rowOf } = arrange(paths, total, order);
     return {
       ...shape,
       self: toRows(self, rowOf, shape.nameOf.length),
@@ -91,7 +109,7 @@ export function toRows(values: Float64Array, rowOf: Int32Array, rows: number): F
 /** Halves the resolution until the sum of all values is a safe integer. */
 export function fitSafely(self: Float64Array, scale: number): { self: Float64Array; scale: number } {
   let sum = 0;
-  for (const value of self) sum += value;
+  for (let i = 0; i < self.length; i++) sum += self[i]!;
   let divisor = 1;
   // Every value may round up by half a unit, hence the room for self.length.
   while (sum / divisor > Number.MAX_SAFE_INTEGER - (divisor > 1 ? self.length : 0)) divisor *= 2;

@@ -1,11 +1,23 @@
 import { FrameKind, ROOT_NAME } from './call-tree.ts';
 
+/** Distinct call paths: node 0 is the root, every other node is (parent, name), and its number is above its parent's. */
+export interface Paths {
+  readonly count: number;
+  /** Per node; may be longer than `count`. */
+  readonly parentOf: Uint32Array;
+  readonly nameOf: Uint32Array;
+  /** Per name. */
+  readonly names: readonly string[];
+  readonly kinds: readonly number[];
+  readonly moduleNames: readonly string[];
+}
+
 /**
  * Distinct call paths while a tree is being put together: node 0 is the root, every other node is (parent, name) and
  * has a number above its parent's. Interned through open addressing over typed arrays: one lookup per frame of a
  * stack, no object per node.
  */
-export class PathTable {
+export class PathTable implements Paths {
   /** Per name. Name 0 is the root's; a function that is really called "total" gets a number of its own. */
   readonly names: string[] = [ROOT_NAME];
   readonly kinds: number[] = [FrameKind.unknown];

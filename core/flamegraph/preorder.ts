@@ -1,5 +1,5 @@
 import { type CallTree, FrameKind } from './call-tree.ts';
-import type { PathTable } from './path-table.ts';
+import type { Paths } from './path-table.ts';
 
 /** Order of siblings: by name (stable between refreshes), or the heaviest first. Markers always come last. */
 export type SiblingOrder = 'name' | 'heavy';
@@ -26,54 +26,122 @@ export function totalsOf(parentOf: Uint32Array, self: Float64Array, count: numbe
  * Lays the paths out in preorder. Nodes whose weight (value incl. children) is 0 are left out. Names and modules are
  * renumbered by first use, so equal trees get equal columns whatever order their paths were added in.
  *
- * Linear but for the sorting of siblings, and without recursion: stacks may be 20,000 deep.
+ * Linear but for the sorting of siblings, and without recursion: stacks may be 20,000 deep. Each loop is a function of its
+ * own: a tree is often the first thing that a process computes, and a function is compiled once if it has one loop.
  */
-export function arrange(paths: PathTable, weight: Float64Array, order: SiblingOrder): Arranged {
-  const count = paths.count;
+export function arrange(paths: Paths, weight: Float64Array, order: SiblingOrder): Arranged {
+  const { count, parentOf } = paths;
   const firstChild = new Uint32Array(count + 1);
-  const children = childrenByName(paths, weight, firstChild);
-  if (order === 'heavy') sortSiblingsByWeight(paths, children, firstChild, weight);
-  const size = subtreeSizes(paths, weight);
+  const size = subtreeSizes(parentOf, weight, count, firstChild);
+  for (let i = 1; i <= count; i++) firstChild[i]! += firstChild[i - 1]!;
+  const children = childrenByParent(parentOf, weight, count, firstChild);
+  sortSiblings(children, firstChild, count, siblingOrder(paths, weight, order));
+  const rows = size[0]!;
+  const columns = {
+    ...{ rawName: new Uint32Array(rows), level: new Uint32Array(rows) },
+    ...{ parent: new Uint32Array(rows), end: new Uint32Array(rows) },
+  };
   const rowOf = new Int32Array(count).fill(DROPPED);
   rowOf[0] = 0;
-  for (let node = 0; node < count; node++) {
-    let row = rowOf[node] + 1;
-    for (let i = firstChild[node]; i < firstChild[node + 1]; i++) {
-      const child = children[i];
-      rowOf[child] = row;
-      row += size[child];
-    }
-  }
-  return { shape: shapeOf(paths, rowOf, size), rowOf };
+  columns.end[0] = rows;
+  placeRows(paths.nameOf, children, firstChild, size, rowOf, columns);
+  const { rawName, level, parent, end } = columns;
+  return { shape: { ...renumberNames(paths, rawName), level, parent, end }, rowOf };
 }
 
-/** Compressed rows: the children of node n are children[firstChild[n] .. firstChild[n+1]), in name order. */
-function childrenByName(paths: PathTable, weight: Float64Array, firstChild: Uint32Array): Uint32Array {
-  const { count, parentOf, nameOf } = paths;
-  const rank = nameRanks(paths);
-  const byRank = new Uint32Array(paths.names.length + 1);
-  let kept = 0;
-  for (let node = 1; node < count; node++) {
+/** Counts the children of node n in childCount[n + 1]. */
+function subtreeSizes(
+  parentOf: Uint32Array,
+  weight: Float64Array,
+  count: number,
+  childCount: Uint32Array,
+): Uint32Array {
+  const size = new Uint32Array(count);
+  for (let node = count - 1; node > 0; node--) {
     if (weight[node] === 0) continue;
-    kept++;
-    byRank[rank[nameOf[node]] + 1]++;
-    firstChild[parentOf[node] + 1]++;
+    const parent = parentOf[node]!;
+    size[node]!++;
+    size[parent]! += size[node]!;
+    childCount[parent + 1]!++;
   }
-  for (let i = 1; i < byRank.length; i++) byRank[i] += byRank[i - 1];
-  for (let i = 1; i <= count; i++) firstChild[i] += firstChild[i - 1];
-  // Two stable counting sorts: by name, then by parent, leave siblings in name order.
-  const sorted = new Uint32Array(kept);
-  for (let node = 1; node < count; node++)
-    if (weight[node] !== 0) sorted[byRank[rank[nameOf[node]]]++] = node;
+  size[0]!++;
+  return size;
+}
+
+/** Compressed rows: the children of node n are children[firstChild[n] .. firstChild[n+1]). */
+function childrenByParent(
+  parentOf: Uint32Array,
+  weight: Float64Array,
+  count: number,
+  firstChild: Uint32Array,
+): Uint32Array {
   const next = firstChild.slice(0, count);
-  const children = new Uint32Array(kept);
-  for (let i = 0; i < kept; i++) children[next[parentOf[sorted[i]]]++] = sorted[i];
+  const children = new Uint32Array(firstChild[count]!);
+  for (let node = 1; node < count; node++) if (weight[node] !== 0) children[next[parentOf[node]!]!++] = node;
   return children;
 }
 
+type Compare = (a: number, b: number) => number;
+
+/** Siblings have different names, so no two are equal. */
+function siblingOrder({ names, kinds, nameOf }: Paths, weight: Float64Array, order: SiblingOrder): Compare {
+  const rank = nameRanks(names, kinds);
+  const byName: Compare = (a, b) => rank[nameOf[a]!]! - rank[nameOf[b]!]!;
+  if (order === 'name') return byName;
+  const isMarker = (node: number) => kinds[nameOf[node]!] === FrameKind.marker;
+  return (a, b) => {
+    if (weight[a] === weight[b] || isMarker(a) || isMarker(b)) return byName(a, b);
+    return weight[b]! - weight[a]!;
+  };
+}
+
+/** Most nodes have few children: insertion sort, else the built-in one. */
+function sortSiblings(children: Uint32Array, firstChild: Uint32Array, count: number, compare: Compare): void {
+  for (let node = 0; node < count; node++) {
+    const from = firstChild[node]!;
+    const to = firstChild[node + 1]!;
+    if (to - from < 2) continue;
+    if (to - from > 24) children.set(Array.from(children.subarray(from, to)).sort(compare), from);
+    else insertionSort(children, from, to, compare);
+  }
+}
+
+function insertionSort(children: Uint32Array, from: number, to: number, compare: Compare): void {
+  for (let i = from + 1; i < to; i++) {
+    const child = children[i]!;
+    let at = i;
+    for (; at > from && compare(children[at - 1]!, child) > 0; at--) children[at] = children[at - 1]!;
+    children[at] = child;
+  }
+}
+
+function placeRows(
+  nameOf: Uint32Array,
+  children: Uint32Array,
+  firstChild: Uint32Array,
+  size: Uint32Array,
+  rowOf: Int32Array,
+  columns: { rawName: Uint32Array; level: Uint32Array; parent: Uint32Array; end: Uint32Array },
+): void {
+  const { rawName, level, parent, end } = columns;
+  const { length } = rowOf;
+  for (let node = 0; node < length; node++) {
+    const ownRow = rowOf[node]!;
+    let row = ownRow + 1;
+    for (let i = firstChild[node]!; i < firstChild[node + 1]!; i++) {
+      const child = children[i]!;
+      rowOf[child] = row;
+      rawName[row] = nameOf[child]!;
+      parent[row] = ownRow;
+      level[row] = level[ownRow]! + 1;
+      end[row] = row + size[child]!;
+      row = end[row]!;
+    }
+  }
+}
+
 /** Place of each name in code-unit order; markers last. */
-function nameRanks(paths: PathTable): Uint32Array {
-  const { names, kinds } = paths;
+function nameRanks(names: readonly string[], kinds: readonly number[]): Uint32Array {
   const ids = names.map((_, id) => id);
   ids.sort((a, b) => {
     const markers = Number(kinds[a] === FrameKind.marker) - Number(kinds[b] === FrameKind.marker);
@@ -85,88 +153,38 @@ function nameRanks(paths: PathTable): Uint32Array {
   return rank;
 }
 
-/** Stable, so equal weights stay in name order. Most nodes have few children: insertion sort, else the built-in one. */
-function sortSiblingsByWeight(
-  paths: PathTable,
-  children: Uint32Array,
-  firstChild: Uint32Array,
-  weight: Float64Array,
-): void {
-  const isMarker = (node: number) => paths.kinds[paths.nameOf[node]] === FrameKind.marker;
-  for (let node = 0; node < paths.count; node++) {
-    const from = firstChild[node];
-    let to = firstChild[node + 1];
-    while (to > from && isMarker(children[to - 1])) to--;
-    if (to - from > 24) {
-      const siblings = Array.from(children.subarray(from, to));
-      children.set(
-        siblings.sort((a, b) => weight[b] - weight[a]),
-        from,
-      );
-      continue;
-    }
-    for (let i = from + 1; i < to; i++) {
-      const child = children[i];
-      let at = i;
-      for (; at > from && weight[children[at - 1]] < weight[child]; at--) children[at] = children[at - 1];
-      children[at] = child;
-    }
-  }
-}
-
-function subtreeSizes(paths: PathTable, weight: Float64Array): Uint32Array {
-  const size = new Uint32Array(paths.count);
-  for (let node = paths.count - 1; node > 0; node--) {
-    if (weight[node] === 0) continue;
-    size[node]++;
-    size[paths.parentOf[node]] += size[node];
-  }
-  size[0]++;
-  return size;
-}
-
-function shapeOf(paths: PathTable, rowOf: Int32Array, size: Uint32Array): TreeShape {
-  const rows = size[0];
-  const rawName = new Uint32Array(rows);
-  const level = new Uint32Array(rows);
-  const parent = new Uint32Array(rows);
-  const end = new Uint32Array(rows);
-  end[0] = rows;
-  for (let node = 1; node < paths.count; node++) {
-    const row = rowOf[node];
-    if (row === DROPPED) continue;
-    rawName[row] = paths.nameOf[node];
-    parent[row] = rowOf[paths.parentOf[node]];
-    level[row] = level[parent[row]] + 1;
-    end[row] = row + size[node];
-  }
-  return { ...renumberNames(paths, rawName), level, parent, end };
-}
-
 /** Names and modules numbered by first use in preorder. */
-function renumberNames(paths: PathTable, rawName: Uint32Array) {
-  const idOf = new Int32Array(paths.names.length).fill(-1);
-  const moduleIds = new Map<string, number>([['', 0]]);
-  const names: string[] = [];
-  const kinds: number[] = [];
-  const moduleOf: number[] = [];
+function renumberNames({ names, kinds, moduleNames }: Paths, rawName: Uint32Array) {
   const nameOf = new Uint32Array(rawName.length);
-  for (let row = 0; row < rawName.length; row++) {
-    const raw = rawName[row];
-    if (idOf[raw] < 0) {
-      idOf[raw] = names.push(paths.names[raw]) - 1;
-      kinds.push(paths.kinds[raw]);
-      const module = paths.moduleNames[raw];
-      if (!moduleIds.has(module)) moduleIds.set(module, moduleIds.size);
-      moduleOf.push(moduleIds.get(module)!);
-    }
-    nameOf[row] = idOf[raw];
+  const used = renumber(rawName, names.length, nameOf);
+  const moduleIds = new Map<string, number>([['', 0]]);
+  const moduleOf = new Uint32Array(used.length);
+  for (let name = 0; name < used.length; name++) {
+    const module = moduleNames[used[name]!]!;
+    if (!moduleIds.has(module)) moduleIds.set(module, moduleIds.size);
+    moduleOf[name] = moduleIds.get(module)!;
   }
   return {
-    names,
-    kinds: Uint8Array.from(kinds),
-    moduleOf: Uint32Array.from(moduleOf),
+    names: Array.from(used, (raw) => names[raw]!),
+    kinds: Uint8Array.from(used, (raw) => kinds[raw]!),
+    moduleOf,
     modules: [...moduleIds.keys()],
     nameOf,
   };
+}
+
+/** Numbers what `raw` holds by first use; answers what each number stands for. */
+function renumber(raw: Uint32Array, limit: number, numbers: Uint32Array): Uint32Array {
+  const numberOf = new Int32Array(limit).fill(-1);
+  const used = new Uint32Array(limit);
+  let count = 0;
+  for (let row = 0; row < raw.length; row++) {
+    const value = raw[row]!;
+    if (numberOf[value]! < 0) {
+      used[count] = value;
+      numberOf[value] = count++;
+    }
+    numbers[row] = numberOf[value]!;
+  }
+  return used.subarray(0, count);
 }

@@ -1,3 +1,5 @@
+import type { Stacks } from './symbol-table.ts';
+
 /** Children of one node that are searched one after the other; a node with more has them hashed. */
 const LIST_MAX = 8;
 
@@ -108,7 +110,41 @@ export class StackTable {
     return node;
   }
 
+  /**
+   * Adds the stacks of another table, the frames of which are frameOf[frame] here: result[i] is the stack here that
+   * equals stack i there. Where `wanted` is given and 0, a stack is passed over; the parents of wanted ones are wanted.
+   * The same as `child` for each, but with the columns at hand.
+   */
+  addAll(from: Stacks, frameOf: Uint32Array, wanted?: Uint8Array): Uint32Array {
+    const stackOf = new Uint32Array(from.count);
+    while (this.#count + from.count > this.parents.length) this.#grow();
+    this.#addEach(from, frameOf, wanted ?? new Uint8Array(from.count).fill(1), stackOf);
+    return stackOf;
+  }
+
+  /** There must be room for all. Tables that are merged were mostly filled in the same order, so the next node is tried first. */
+  #addEach(from: Stacks, frameOf: Uint32Array, wanted: Uint8Array, stackOf: Uint32Array): void {
+    const { parents, frames } = this;
+    const lastChild = this.#lastChild;
+    const fromParents = from.parents;
+    const fromFrames = from.frames;
+    const { length } = stackOf;
+    let node = 0;
+    for (let stack = 1; stack < length; stack++) {
+      if (wanted[stack] === 0) continue;
+      const parent = stackOf[fromParents[stack]!]!;
+      const frame = frameOf[fromFrames[stack]!]!;
+      node++;
+      if (parents[node] !== parent || frames[node] !== frame || node >= this.#count) {
+        node = lastChild[parent]!;
+        if (node === 0 || frames[node] !== frame) node = this.#otherChild(parent, frame, node);
+      }
+      stackOf[stack] = node;
+    }
+  }
+
   #otherChild(parent: number, frame: number, last: number): number {
+    if (last === 0) return this.#add(parent, frame, 0);
     if (this.#isHashed[parent] === 1) return this.#hashedChild(parent, frame);
     const { frames } = this;
     const sibling = this.#sibling;

@@ -8,6 +8,8 @@ export interface Strings {
   readonly starts: Uint32Array;
   /** String `id` as text; broken UTF-8 reads as U+FFFD. */
   text(id: number): string;
+  /** The same for a moment: where it is kept, it may keep the text of all strings with it. */
+  passingText(id: number): string;
 }
 
 const encoder = new TextEncoder();
@@ -64,6 +66,14 @@ export class StringTable implements Strings {
     }
   }
 
+  /** The ids of all strings of another table: result[i] is that of string i there. */
+  internAll({ count, bytes, starts }: Strings): Uint32Array {
+    const ids = new Uint32Array(count);
+    for (let i = 1; i < count; i++) ids[i] = this.intern(bytes, starts[i]!, starts[i + 1]!);
+    this.release();
+    return ids;
+  }
+
   internText(text: string): number {
     if (text === '') return 0;
     const bytes = encoder.encode(text);
@@ -85,6 +95,10 @@ export class StringTable implements Strings {
 
   text(id: number): string {
     return (this.#texts[id] ??= decoder.decode(this.bytesOf(id)));
+  }
+
+  passingText(id: number): string {
+    return this.text(id);
   }
 
   /** The bytes of string `id`, as a view that the next intern may move. */
@@ -208,11 +222,13 @@ function scramble(word: number): number {
   return Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
 }
 
-/** Strings over borrowed bytes, decoded to text one by one as somebody reads them. */
+/** Strings over borrowed bytes, decoded to text when somebody reads them. */
 export class StringColumn implements Strings {
   readonly bytes: Uint8Array;
   readonly starts: Uint32Array;
   readonly #texts: (string | undefined)[] = [''];
+  /** All bytes as text, '' unless each is a character: parts of it cost a tenth of decoding strings one by one. */
+  #whole: string | undefined;
 
   constructor(bytes: Uint8Array, starts: Uint32Array) {
     this.bytes = bytes;
@@ -226,4 +242,16 @@ export class StringColumn implements Strings {
   text(id: number): string {
     return (this.#texts[id] ??= decoder.decode(this.bytes.subarray(this.starts[id], this.starts[id + 1])));
   }
+
+  passingText(id: number): string {
+    this.#whole ??= asciiText(this.bytes);
+    return this.#whole === '' ? this.text(id) : this.#whole.slice(this.starts[id], this.starts[id + 1]);
+  }
+}
+
+/** '' when a byte is not ASCII. */
+function asciiText(bytes: Uint8Array): string {
+  const text = decoder.decode(bytes);
+  // A byte order mark is left out of the text.
+  return text.length === bytes.length && /^\p{ASCII}*$/u.test(text) ? text : '';
 }

@@ -82,11 +82,7 @@ export class SymbolTable implements Symbols {
    * here that equals stack i there. O(size of `from`); nothing is decoded to text.
    */
   addAll(from: Symbols): Uint32Array {
-    const strings = new Uint32Array(from.strings.count);
-    const { bytes, starts } = from.strings;
-    for (let i = 1; i < strings.length; i++)
-      strings[i] = this.strings.intern(bytes, starts[i]!, starts[i + 1]!);
-    this.strings.release();
+    const strings = this.strings.internAll(from.strings);
     const functions = addTuples(this.functions, from.functions, (row) => {
       row[FunctionColumn.name] = strings[row[FunctionColumn.name]!]!;
       row[FunctionColumn.systemName] = strings[row[FunctionColumn.systemName]!]!;
@@ -100,15 +96,7 @@ export class SymbolTable implements Symbols {
       row[FrameColumn.func] = functions[row[FrameColumn.func]!]!;
       row[FrameColumn.mapping] = mappings[row[FrameColumn.mapping]!]!;
     });
-    return this.#addStacks(from.stacks, frames);
-  }
-
-  #addStacks(from: Stacks, frames: Uint32Array): Uint32Array {
-    const stacks = new Uint32Array(from.count);
-    for (let i = 1; i < stacks.length; i++) {
-      stacks[i] = this.stacks.child(stacks[from.parents[i]!]!, frames[from.frames[i]!]!);
-    }
-    return stacks;
+    return this.stacks.addAll(from.stacks, frames);
   }
 }
 

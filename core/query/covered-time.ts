@@ -1,3 +1,4 @@
+import type { RowTotals } from '../block/rows-sections.ts';
 import type { TimeSpan } from './time-span.ts';
 
 /** Runs kept before those that overlap are joined: memory is bounded by what is really apart. */
@@ -23,6 +24,11 @@ export class CoveredTime {
     this.#keepRun();
     this.#start = start;
     this.#end = start + duration;
+  }
+
+  /** The windows of rows. */
+  addRows({ start, duration }: Pick<RowTotals, 'start' | 'duration'>, rows: Uint32Array): void {
+    for (let i = 0; i < rows.length; i++) this.add(start[rows[i]!]!, duration[rows[i]!]!);
   }
 
   /** Length of the union, ms. */

@@ -30,23 +30,61 @@ export function selectRows(
   labelSets: readonly Labels[],
   filter: RowFilter,
 ): Uint32Array {
-  const { deleted } = filter;
   const wanted = Uint8Array.from(labelSets, (labels) => (filter.matches(labels) ? 1 : 0));
-  const deletedOf = deleted && labelSets.map(deleted.spansOf);
-  const selected = new Uint32Array(totals.count);
+  const rows = rowsWithin(totals, wanted, filter.spans);
+  const { deleted, duplicates } = filter;
+  if (deleted === undefined && duplicates === undefined) return rows;
+  const deletedOf = labelSets.map((labels) => deleted?.spansOf(labels) ?? []);
+  return rows.filter((row) => {
+    const series = totals.series[row]!;
+    if (deleted && deletingSpan(deletedOf[series]!, totals.start[row]!, deleted.stepMs) !== undefined)
+      return false;
+    if (duplicates === undefined) return true;
+    const batchId = duplicates.batchIds[totals.batch[row]!]!;
+    if (duplicates.except.has(batchId)) return false;
+    return !duplicates.rows.seenBefore(batchId, profileType, labelSets[series]!, totals, row);
+  });
+}
+
+/** Rows of the wanted series that start in one of the spans. */
+function rowsWithin(
+  { count, series, start }: RowTotals,
+  wanted: Uint8Array,
+  spans: readonly TimeSpan[],
+): Uint32Array {
+  const first = spans[0]?.start ?? 0;
+  const end = spans.at(-1)?.end ?? 0;
+  const isOne = spans.length <= 1;
+  const selected = new Uint32Array(count);
   let length = 0;
-  for (let row = 0; row < totals.count; row++) {
-    const start = totals.start[row]!;
-    if (wanted[totals.series[row]!] === 0 || !isInSpans(filter.spans, start)) continue;
-    if (deletedOf && deletingSpan(deletedOf[totals.series[row]!]!, start, deleted!.stepMs) !== undefined)
-      continue;
-    if (filter.duplicates !== undefined) {
-      const batchId = filter.duplicates.batchIds[totals.batch[row]!]!;
-      if (filter.duplicates.except.has(batchId)) continue;
-      const labels = labelSets[totals.series[row]!]!;
-      if (filter.duplicates.rows.seenBefore(batchId, profileType, labels, totals, row)) continue;
-    }
-    selected[length++] = row;
+  for (let row = 0; row < count; row++) {
+    const time = start[row]!;
+    if (wanted[series[row]!] === 0 || time < first || time >= end) continue;
+    if (isOne || isInSpans(spans, time)) selected[length++] = row;
   }
   return selected.subarray(0, length);
+}
+
+/** The exact sum of the rows, in the unit of the profile type, and how many samples they stand for. */
+export function sumRows(
+  { total, scale, samples }: RowTotals,
+  rows: Uint32Array,
+): { total: bigint; samples: number } {
+  let sum = 0n;
+  let taken = 0;
+  // Rows of one scale are summed as doubles as long as that is exact, which is nearly always all of them.
+  let factor = 0;
+  let part = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!;
+    taken += samples[row]!;
+    const next = part + total[row]!;
+    if (scale[row] === factor && next <= Number.MAX_SAFE_INTEGER) part = next;
+    else {
+      sum += BigInt(part) * BigInt(factor);
+      factor = scale[row]!;
+      part = total[row]!;
+    }
+  }
+  return { total: sum + BigInt(part) * BigInt(factor), samples: taken };
 }

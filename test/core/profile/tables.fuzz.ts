@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { StackTable } from '../../../core/profile/stack-table.ts';
-import { StringTable } from '../../../core/profile/string-table.ts';
+import { StringColumn, StringTable } from '../../../core/profile/string-table.ts';
 import { TupleTable } from '../../../core/profile/tuple-table.ts';
 import { fuzzOptions } from '../fuzz-options.ts';
 
@@ -113,5 +113,64 @@ test('stacks, frame by frame and a path at a time', () => {
       },
     ),
     fuzzOptions(200),
+  );
+});
+
+test('the stacks of another table, all of them or those that are wanted', () => {
+  const paths = fc.array(fc.array(few, { maxLength: 12 }), { maxLength: 120 });
+  fc.assert(
+    fc.property(
+      fc.array(paths, { minLength: 1, maxLength: 4 }),
+      fc.func(fc.boolean()),
+      (tables, isWanted) => {
+        const [added, model] = [new StackTable(4), new StackTable(4)];
+        for (const ofTable of tables) {
+          const from = new StackTable(4);
+          for (const path of ofTable) from.addPath(Int32Array.from(path), path.length);
+          const frameOf = Uint32Array.from({ length: 41 }, (_, frame) => (frame * 7) % 13);
+          const wanted = wantedWithParents(from, isWanted);
+          const stackOf = added.addAll(from, frameOf, wanted);
+          const expected = new Uint32Array(from.count);
+          for (let stack = 1; stack < from.count; stack++) {
+            if (wanted?.[stack] === 0) continue;
+            expected[stack] = model.child(expected[from.parents[stack]!]!, frameOf[from.frames[stack]!]!);
+          }
+          assert.deepEqual(stackOf, expected);
+          assert.equal(added.count, model.count);
+        }
+      },
+    ),
+    fuzzOptions(200),
+  );
+});
+
+/** Undefined (all of them) now and then. */
+function wantedWithParents(from: StackTable, isWanted: (stack: number) => boolean): Uint8Array | undefined {
+  if (isWanted(0)) return undefined;
+  const wanted = new Uint8Array(from.count);
+  for (let stack = from.count - 1; stack > 0; stack--) {
+    if (isWanted(stack)) wanted[stack] = 1;
+    if (wanted[stack] === 1) wanted[from.parents[stack]!] = 1;
+  }
+  return wanted;
+}
+
+test('a text that is not kept is the text that is', () => {
+  const text = fc.oneof(fc.string(), fc.constantFrom('plain', 'süß', '\ufeffmarked', '\ufffd', '\0'));
+  const bytes = fc.oneof(
+    text.map((each) => new TextEncoder().encode(each.toWellFormed())),
+    fc.uint8Array({ maxLength: 4 }),
+  );
+  fc.assert(
+    fc.property(fc.array(bytes, { maxLength: 8 }), (strings) => {
+      const starts = [0, 0];
+      for (const each of strings) starts.push(starts.at(-1)! + each.length);
+      const column = new StringColumn(
+        Uint8Array.from(strings.flatMap((each) => [...each])),
+        Uint32Array.from(starts),
+      );
+      for (let id = 0; id < column.count; id++) assert.equal(column.passingText(id), column.text(id));
+    }),
+    fuzzOptions(500),
   );
 });

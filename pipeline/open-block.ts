@@ -10,7 +10,11 @@ import type { Hub } from './hub.ts';
  * @param wholeBytesMax what is read whole: see WHOLE_READ_BYTES_MAX, the default
  * @throws CorruptBlockError; RejectedError('not-found') when the object is gone
  */
-export function openBlockOf(hub: Hub, row: BlockRow, wholeBytesMax?: number): Promise<BlockReader> {
+export function openBlockOf(
+  hub: Pick<Hub, 'objects' | 'codec'>,
+  row: BlockRow,
+  wholeBytesMax?: number,
+): Promise<BlockReader> {
   const key = blockKey(row.tenant, row.level, row.blockId);
   const source = objectSource(hub.objects, key, row.size, wholeBytesMax);
   const tailLength = row.directoryLength + TRAILER_LENGTH;

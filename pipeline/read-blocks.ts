@@ -16,13 +16,17 @@ import { noteLoss } from './note-loss.ts';
 import { openBlockOf } from './open-block.ts';
 import { loadTombstones, SETTLE_MS } from './tombstone-store.ts';
 
-/** Series by matchers, and a time range [start, end) in ms. */
-export interface SeriesSelection {
+/** Series by matchers. */
+export interface SeriesFilter {
   readonly matchers: readonly Matcher[];
-  readonly start: number;
-  readonly end: number;
   /** Absent = every profile type. */
   readonly profileType?: string;
+}
+
+/** Series by matchers, and a time range [start, end) in ms. */
+export interface SeriesSelection extends SeriesFilter {
+  readonly start: number;
+  readonly end: number;
   /** Steps that windows are sorted into. Absent = none. */
   readonly steps?: Steps;
 }
@@ -52,6 +56,9 @@ export interface PlannedRead {
   /** Deletions that blocks of the plan may still hold rows of. */
   readonly tombstones: Tombstones;
 }
+
+/** What of a hub reads blocks that are known: no catalog. */
+export type BlockHub = Pick<Hub, 'objects' | 'codec' | 'compileRegex' | 'settings' | 'telemetry'>;
 
 /** The parts that an answer is made of, opened. */
 export interface BlockParts {
@@ -83,8 +90,13 @@ export async function planRead(hub: Hub, selection: SeriesSelection): Promise<Pl
  * @param sections what will be read of each part, so that an answer stays within `queryBytesMax`
  */
 export async function openParts(
-  hub: Hub,
-  { selection, plan, completeness, tombstones }: PlannedRead,
+  hub: BlockHub,
+  {
+    selection,
+    plan,
+    completeness,
+    tombstones,
+  }: Omit<PlannedRead, 'selection'> & { readonly selection: SeriesFilter },
   sections: 'totals' | 'samples',
 ): Promise<BlockParts> {
   const matches = compileMatchers(selection.matchers, hub.compileRegex);
@@ -114,7 +126,7 @@ function deletedIn(row: BlockRow, tombstones: Tombstones): RowFilter['deleted'] 
 
 /** Leaves out the oldest parts when all together are too large to read at once, and says so. */
 function withinBudget(
-  hub: Hub,
+  hub: BlockHub,
   parts: readonly DatasetPart[],
   sections: 'totals' | 'samples',
   completeness: Completeness,
@@ -155,7 +167,7 @@ export function storedBytes(dataset: DatasetEntry, type: TypeEntry, sections: 't
  * not depend on it). What fails as damaged is left out and counted.
  */
 export async function readParts<T>(
-  hub: Hub,
+  hub: BlockHub,
   { parts, completeness }: BlockParts,
   read: (part: DatasetPart) => Promise<T>,
   use: (part: DatasetPart, content: T) => void,
@@ -212,7 +224,7 @@ interface OpenedBlock {
 }
 
 async function openBlock(
-  hub: Hub,
+  hub: BlockHub,
   planned: PlannedBlock<BlockRow>,
   rows: DuplicateRows,
 ): Promise<OpenedBlock> {
@@ -238,7 +250,7 @@ function* typesOf(
 
 /** Runs one step on one block; damage and absence are counted instead of thrown. */
 async function guarded<T>(
-  hub: Hub,
+  hub: BlockHub,
   completeness: Completeness,
   { blockId }: { blockId: string },
   step: () => Promise<T>,

@@ -6,11 +6,9 @@ import { type ProfileType, parseProfileType } from '../core/labels/profile-type.
 import { parseSelector } from '../core/labels/selector.ts';
 import { encodePprof } from '../core/pprof/encode-pprof.ts';
 import { greatestCommonDivisor } from '../core/profile/entry-accumulator.ts';
-import { SymbolTable } from '../core/profile/symbol-table.ts';
 import type { Completeness } from '../core/query/completeness.ts';
 import { CoveredTime } from '../core/query/covered-time.ts';
 import { selectRows } from '../core/query/select-rows.ts';
-import { sumPerStack } from '../core/query/tree-merger.ts';
 import { cachedAnswer } from './cached-answer.ts';
 import type { Hub } from './hub.ts';
 import {
@@ -22,7 +20,7 @@ import {
   readParts,
   type Steps,
 } from './read-blocks.ts';
-import { sumTree } from './sum-tree.ts';
+import { sumProfile, sumTree } from './sum-stacks.ts';
 
 /** What to look at: a profile type id, a label selector `{a="b"}`, and [start, end) in ms since epoch. */
 export interface Selection {
@@ -75,25 +73,12 @@ export async function selectPprof(
   const { type } = planned;
   const blocks = await openParts(hub, planned, 'samples');
   const scale = commonScaleOf(blocks.parts);
-  const symbols = new SymbolTable();
-  const covered = new CoveredTime();
-  let values = new Float64Array(1024);
-  await readParts(hub, blocks, readSamples, (part, content) => {
-    const rows = selectRows(type.id, content.totals, content.labelSets, part.filter);
-    for (const row of rows) {
-      blocks.completeness.samples += content.totals.samples[row]!;
-      covered.add(content.totals.start[row]!, content.totals.duration[row]!);
-    }
-    const sums = sumPerStack(content.symbols.stacks.count, content.totals, content.samples, rows, scale);
-    const stackOf = symbols.addAll(content.symbols);
-    if (symbols.stacks.count > values.length) values = widened(values, symbols.stacks.count * 2);
-    for (let stack = 0; stack < sums.length; stack++) values[stackOf[stack]!]! += sums[stack]!;
-  });
+  const { merger, covered } = await sumProfile(hub, planned, blocks, scale);
   blocks.completeness.coveredMs = covered.ms;
   const bytes = encodePprof({
-    symbols,
+    symbols: merger.symbols,
     sampleTypes: [{ type: type.sampleType, unit: type.sampleUnit }],
-    values: [values],
+    values: [merger.values],
     scale: [scale],
     periodType: type.periodType === '' ? undefined : { type: type.periodType, unit: type.periodUnit },
     period: type.sampleType === type.periodType ? scale : 0,
@@ -299,10 +284,6 @@ function questionOf({ profileType, selector, start, end }: Selection): string {
   return JSON.stringify([profileType, selector, start, end]);
 }
 
-function readSamples(part: DatasetPart) {
-  return part.reader.samples(part.dataset, part.type);
-}
-
 /** Every value of the parts is a multiple of this, so sums in units of it are whole, and small. */
 function commonScaleOf(parts: readonly DatasetPart[]): number {
   const scale = parts.reduce((gcd, { type }) => greatestCommonDivisor(type.scale, gcd), 0);
@@ -326,10 +307,4 @@ const STEPS_S = [10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 2
 export function roundStep(least: number): number {
   const found = STEPS_S.find((seconds) => seconds * 1000 >= least);
   return found === undefined ? Math.ceil(least / 86_400_000) * 86_400_000 : found * 1000;
-}
-
-function widened(values: Float64Array, length: number): Float64Array<ArrayBuffer> {
-  const next = new Float64Array(length);
-  next.set(values);
-  return next;
 }

@@ -1,5 +1,5 @@
 import type { HubSettings, Telemetry } from '../pipeline/hub.ts';
-import type { QueryWorkers, TreeShare, TreeShareSum } from '../pipeline/query-workers.ts';
+import type { QueryShare, QueryWorkers, ShareSum } from '../pipeline/query-workers.ts';
 import type { QueryWorkerData, ShareOutcome } from './query-worker.ts';
 import { startWorker, type WorkerThread } from './worker-thread.ts';
 
@@ -22,7 +22,7 @@ const IDLE_MS = 300_000;
 
 const WORKER = new URL('./query-worker.ts', import.meta.url);
 
-type QueryThread = WorkerThread<TreeShare, ShareOutcome>;
+type QueryThread = WorkerThread<QueryShare, ShareOutcome>;
 
 /** Threads start when they are wanted, and stay for the next query: their code is compiled then. */
 export function startQueryThreads(options: QueryThreadsOptions): QueryThreads {
@@ -65,7 +65,7 @@ export function startQueryThreads(options: QueryThreadsOptions): QueryThreads {
   }
   return {
     count,
-    async sumTree(share): Promise<TreeShareSum> {
+    async sum(share): Promise<ShareSum> {
       if (isStopped) throw new Error('the server is stopping');
       clearTimeout(idle);
       const thread = await threadToUse();

@@ -1,7 +1,7 @@
 import { workerData } from 'node:worker_threads';
 import type { HubSettings } from '../pipeline/hub.ts';
-import type { TreeShare, TreeShareSum } from '../pipeline/query-workers.ts';
-import { sumTreeShare } from '../pipeline/sum-tree.ts';
+import type { QueryShare, ShareSum } from '../pipeline/query-workers.ts';
+import { sumShare } from '../pipeline/sum-stacks.ts';
 import { joinEmbeddedStorage } from '../storage/embedded/open-embedded-storage.ts';
 import { openHub } from './open-hub.ts';
 import { answerRequests, forwardedTelemetry } from './worker-port.ts';
@@ -16,7 +16,7 @@ export interface QueryWorkerData {
 
 /** A share that was read, or why it was not. */
 export type ShareOutcome =
-  | { readonly kind: 'ended'; readonly sum: TreeShareSum }
+  | { readonly kind: 'ended'; readonly sum: ShareSum }
   | { readonly kind: 'failed'; readonly message: string };
 
 const { dataFolder, settings } = workerData as QueryWorkerData;
@@ -25,9 +25,9 @@ const opened = joinEmbeddedStorage({ folder: dataFolder, clock }).then((storage)
   openHub(storage, { telemetry: forwardedTelemetry(), clock, settings }),
 );
 
-answerRequests(async (share: TreeShare): Promise<ShareOutcome> => {
+answerRequests(async (share: QueryShare): Promise<ShareOutcome> => {
   try {
-    return { kind: 'ended', sum: await sumTreeShare(await opened, share) };
+    return { kind: 'ended', sum: await sumShare(await opened, share) };
   } catch (error) {
     return { kind: 'failed', message: (error as Error).message };
   }

@@ -34,8 +34,11 @@ export function pruneDataset(dataset: BlockDataset): BlockDataset {
   return { service: dataset.service, symbols, labelSets, types };
 }
 
-/** @param used 1 per stack that a row refers to; 1 is added for all that these are made of */
-function pruneSymbols(from: Symbols, used: Uint8Array): { symbols: Symbols; stackOf: Uint32Array } {
+/**
+ * The symbols that some stacks are made of, in the order they had, and where each of those stacks went.
+ * @param used 1 per stack that is wanted; 1 is added for all that these are made of
+ */
+export function pruneSymbols(from: Symbols, used: Uint8Array): { symbols: Symbols; stackOf: Uint32Array } {
   const frames = new Uint8Array(from.frames.count);
   const functions = new Uint8Array(from.functions.count);
   const mappings = new Uint8Array(from.mappings.count);

@@ -1,12 +1,17 @@
-// A flame graph that workers took shares of is the one that is read alone: random windows, some late, some published
-// twice, some deleted, compacted or not, some blocks damaged, and workers that fail now and then.
+// A flame graph or profile that workers took shares of is the one that is read alone: random windows, some late, some
+// published twice, some deleted, compacted or not, some blocks damaged, and workers that fail now and then.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Profile } from 'pprof-format';
+import type { Completeness } from '../../core/query/completeness.ts';
 import { compactBlocks } from '../../pipeline/compact-blocks.ts';
 import type { Hub } from '../../pipeline/hub.ts';
-import { selectTree } from '../../pipeline/run-query.ts';
-import { sumTreeShare } from '../../pipeline/sum-tree.ts';
+import type { QueryShare, ShareSum } from '../../pipeline/query-workers.ts';
+import { selectPprof, selectTree } from '../../pipeline/run-query.ts';
+import { decodeShare, encodeShare } from '../../pipeline/share-codec.ts';
+import { decodeShareSum, encodeShareSum } from '../../pipeline/share-sum-codec.ts';
+import { sumShare } from '../../pipeline/sum-stacks.ts';
 import { addDeletion } from '../../pipeline/tombstone-store.ts';
 import { CPU, RUNS, randomFrom, SEED } from '../core/block/fixtures.ts';
 import { publishRows, randomBatch, type WindowRow } from './fleet-history.ts';
@@ -15,7 +20,14 @@ import { type MemoryHub, memoryHub } from './memory-hub.ts';
 const HOUR = 3_600_000;
 const START = 1_700_006_400_000;
 
-/** The hub with workers; what goes to them and comes back is copied as between threads. */
+/** What goes to a worker and comes back is copied as between threads, or as between functions. */
+async function askedAcross(hub: Hub, share: QueryShare, isFunction: boolean): Promise<ShareSum> {
+  if (!isFunction) return structuredClone(await sumShare(hub, structuredClone(share)));
+  const received = decodeShare(encodeShare(share, hub.codec), hub.codec, hub.tenant);
+  return decodeShareSum(encodeShareSum(await sumShare(hub, received), hub.codec), hub.codec);
+}
+
+/** The hub with workers. */
 function withWorkers(hub: MemoryHub, random: () => number, shares: { read: number; failed: number }): Hub {
   const own: Hub = { ...hub, clock: () => hub.now };
   return {
@@ -23,13 +35,13 @@ function withWorkers(hub: MemoryHub, random: () => number, shares: { read: numbe
     settings: { ...hub.settings, queryFanOutBytes: 0 },
     queryWorkers: {
       count: 1 + Math.floor(random() * 3),
-      async sumTree(share) {
+      async sum(share) {
         if (random() < 0.1) {
           shares.failed++;
           throw new Error('the worker is gone');
         }
         shares.read++;
-        return structuredClone(await sumTreeShare(own, structuredClone(share)));
+        return askedAcross(own, share, random() < 0.5);
       },
     },
   };
@@ -63,8 +75,32 @@ async function answerOf(hub: Hub, random: () => number) {
   const at = () => START + Math.floor(random() * 32 * HOUR);
   const [start, end] = [at(), at()].sort((a, b) => a - b) as [number, number];
   const selector = ['{}', '{service_name="shop"}', '{pod=~"p[01]"}'][Math.floor(random() * 3)]!;
-  const { completeness, ...answer } = await selectTree(hub, { profileType: CPU, selector, start, end });
-  return { ...answer, completeness: { ...completeness, notes: [...completeness.notes].sort() } };
+  const selection = { profileType: CPU, selector, start, end };
+  if (random() < 0.5) {
+    const { bytes, completeness } = await selectPprof(hub, selection);
+    return { ...profileOf(bytes), completeness: sorted(completeness) };
+  }
+  const { completeness, ...answer } = await selectTree(hub, selection);
+  return { ...answer, completeness: sorted(completeness) };
+}
+
+/** Blocks are read in no fixed order. */
+function sorted(completeness: Completeness): Completeness {
+  return { ...completeness, notes: completeness.notes.toSorted() };
+}
+
+/** Samples by the names of their stack, in no order: that of a profile follows who answered first. */
+function profileOf(bytes: Uint8Array) {
+  const { sample, location, function: functions, stringTable, ...rest } = Profile.decode(bytes);
+  const nameOf = (id: number) => {
+    const lines = location.find((one) => one.id === id)!.line;
+    return lines.map((line) => functions.find((one) => one.id === line.functionId)!.name);
+  };
+  const samples = sample.map(({ locationId, value }) => {
+    const names = locationId.flatMap((id) => nameOf(Number(id)));
+    return `${names.map((name) => stringTable.strings[Number(name)]).join(';')} ${value}`;
+  });
+  return { samples: samples.sort(), timeNanos: rest.timeNanos, period: rest.period };
 }
 
 test(`shared queries answer what others do, seed ${SEED}`, async () => {

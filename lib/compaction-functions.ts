@@ -127,7 +127,9 @@ export class HousekeeperFunction extends HubFunction {
     const own = ['setting#scrub/*', 'setting#loss/*'];
     table.allow(this.role, TABLE_READS, [...MERGE_READS, 'marks#*', ...own, ...seen]);
     const turns = ['lease#retention/*', 'lease#sum-loss', 'lease#sweep/*', 'lease#scrub/*'];
-    const writes = [...MERGE_WRITES, ...own, ...turns];
+    // Agents that are gone: what was on their disks is entered in the ledger.
+    const forgotten = ['agents#*', 'ledger#*', 'ledger-hours'];
+    const writes = [...MERGE_WRITES, ...own, ...turns, ...forgotten];
     table.allow(this.role, ['dynamodb:PutItem', 'dynamodb:UpdateItem'], writes);
     table.allow(this.role, ['dynamodb:DeleteItem'], ['block#*', 'agents#*']);
     table.allow(this.role, ['dynamodb:BatchWriteItem'], ['block#*', 'spans#*', 'marks#*']);

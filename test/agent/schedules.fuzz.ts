@@ -1,6 +1,7 @@
 // Random schedules of crash (agent, its machine, hub), duplicate, reorder, delay, partition, poison and full disk, over
 // the agent's own state machines and the hub's own use cases: samples in = samples stored + samples accounted as lost,
-// every time. One sample too few is a lost one, one too many is one that was stored twice.
+// every time. One sample too few is a lost one, one too many is one that was stored twice. After every step, what a
+// heartbeat would say of the spool is what is on the disk.
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -79,7 +80,10 @@ async function runSchedule(hub: HubUnderTest, seed: number): Promise<Expected> {
     return network.deliver(cluster, bytes);
   };
   const agent = new SimulatedAgent({ cluster: `c${seed}`, random, clock, deliver, bytesMax });
-  for (let i = 0; i < STEPS; i++) await step(hub, agent, network, clock, random);
+  for (let i = 0; i < STEPS; i++) {
+    await step(hub, agent, network, clock, random);
+    checkAccount(agent);
+  }
   await heal(agent, network, clock, random);
   return { seed, taken: agent.taken, lost: agent.lost };
 }
@@ -106,6 +110,17 @@ async function step(
   else if (choice < 0.96) clock.wallOffset += wholeBetween(random, -3_600_000, 3_600_000);
   else if (choice < 0.98) await processBatches(hub.crashing).catch(onlyInjected);
   else clock.skip(wholeBetween(random, 0, 60_000));
+}
+
+function checkAccount(agent: SimulatedAgent): void {
+  const onDisk = agent.spooledHeaders();
+  const samples = onDisk.reduce((sum, { kept }) => sum + kept, 0);
+  const { account } = agent.spool;
+  assert.deepEqual([account.batches, account.samples], [onDisk.length, samples]);
+  assert.equal(
+    account.hours.reduce((sum, { kept }) => sum + kept, 0),
+    samples,
+  );
 }
 
 async function takeWindow(agent: SimulatedAgent, clock: VirtualClock, random: () => number): Promise<void> {

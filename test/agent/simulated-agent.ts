@@ -2,6 +2,7 @@ import { BatchBuilder } from '../../agent/batch-builder.ts';
 import { HubClock } from '../../agent/hub-clock.ts';
 import { ProcessLabels } from '../../agent/naming/process-labels.ts';
 import { Spool } from '../../agent/spool/spool.ts';
+import type { RecordHeader } from '../../agent/spool/spool-record.ts';
 import type { HttpAnswer } from '../../agent/upload/http-transport.ts';
 import { Uploader } from '../../agent/upload/uploader.ts';
 import { zstdCodec } from '../../storage/zstd-codec.ts';
@@ -18,6 +19,8 @@ export interface SimulatedAgentOptions {
   readonly clock: VirtualClock;
   readonly deliver: Deliver;
   readonly bytesMax: number;
+  /** Default: n. */
+  readonly node?: string;
 }
 
 /**
@@ -25,7 +28,7 @@ export interface SimulatedAgentOptions {
  * the test's hand. It can crash inside any write, and starts again as a new process would.
  */
 export class SimulatedAgent {
-  readonly fs: SimulatedFs;
+  fs: SimulatedFs;
   readonly hubClock: HubClock;
   readonly #options: SimulatedAgentOptions;
   #boots = 0;
@@ -84,6 +87,46 @@ export class SimulatedAgent {
     this.#restart();
   }
 
+  /** The disk is gone, with all that was on it; the agent starts on an empty one. */
+  destroyDisk(): void {
+    this.fs = new SimulatedFs(this.#options.random);
+    this.#boot();
+  }
+
+  /** What a heartbeat says, as it goes over the wire. */
+  get heartbeatBody(): unknown {
+    const { node = 'n' } = this.#options;
+    const body = { node, bootId: this.#bootId, version: '1', engine: 'perf', spool: this.spool.account };
+    return JSON.parse(JSON.stringify(body));
+  }
+
+  /** The batches on the disk, read from a second look at the same files. */
+  spooledHeaders(): RecordHeader[] {
+    const spool = this.#openSpool(this.fs.copy());
+    const headers: RecordHeader[] = [];
+    for (let batch = spool.peek(); batch !== undefined; batch = spool.peek()) {
+      headers.push(batch.header);
+      spool.acknowledge(batch.header.ordinal);
+    }
+    return headers;
+  }
+
+  get #bootId(): string {
+    return `${this.#options.node ?? 'n'}-boot-${this.#boots}`;
+  }
+
+  #openSpool(fs: SimulatedFs): Spool {
+    return new Spool({
+      fs,
+      folder: '/spool',
+      bootId: this.#bootId,
+      bytesMax: this.#options.bytesMax,
+      ageMaxMs: 72 * 3_600_000,
+      segmentBytes: 6_000,
+      log: () => {},
+    });
+  }
+
   async #survive(act: () => void | Promise<void>): Promise<void> {
     try {
       await act();
@@ -100,19 +143,12 @@ export class SimulatedAgent {
   }
 
   #boot(): void {
-    const { cluster, random, clock, deliver, bytesMax } = this.#options;
-    const bootId = `boot-${++this.#boots}`;
+    const { cluster, random, clock, deliver } = this.#options;
+    this.#boots++;
+    const bootId = this.#bootId;
     const log = () => {};
-    const node = { cluster, node: 'n', engine: 'perf' };
-    this.spool = new Spool({
-      fs: this.fs,
-      folder: '/spool',
-      bootId,
-      bytesMax,
-      ageMaxMs: 72 * 3_600_000,
-      segmentBytes: 6_000,
-      log,
-    });
+    const node = { cluster, node: this.#options.node ?? 'n', engine: 'perf' };
+    this.spool = this.#openSpool(this.fs);
     this.#builder = new BatchBuilder({
       origin: { ...node, bootId, agentVersion: '1' },
       labels: new ProcessLabels({

@@ -283,59 +283,6 @@ export function addRows(
   }
 }
 
-/**
- * Adds the entries of one row to `sums` (indexed by place in the stack table), each value times `factor`. This loop is
- * what a flame graph costs, so single-byte numbers, which nearly all are, take a path of their own, and checks are one
- * comparison each.
- * @returns the sum of the row's values (before `factor`)
- * @throws MalformedInputError when an entry is out of range or the row does not end where its lengths say
- */
-export function addRowEntries(
-  packed: PackedSamples,
-  row: number,
-  sums: Float64Array,
-  factor: number,
-): number {
-  const { bytes } = packed;
-  let placeAt = packed.placeStarts[row]!;
-  let valueAt = packed.valueStarts[row]!;
-  const placeEnd = packed.placeStarts[row + 1]!;
-  const valueEnd = packed.valueStarts[row + 1]!;
-  const places = sums.length;
-  let place = 0;
-  let sum = 0;
-  for (let left = packed.entryCounts[row]!; left > 0; left--) {
-    let byte = bytes[placeAt++]!;
-    if (byte < 128) place += byte;
-    else {
-      let shift = 7;
-      let delta = byte & 127;
-      do {
-        byte = bytes[placeAt++]!;
-        delta += (byte & 127) * 2 ** shift;
-        shift += 7;
-      } while (byte >= 128 && shift < 35);
-      place += delta;
-    }
-    let value = bytes[valueAt++]!;
-    if (value >= 128) {
-      value &= 127;
-      let unit = 128;
-      do {
-        byte = bytes[valueAt++]!;
-        value += (byte & 127) * unit;
-        unit *= 128;
-      } while (byte >= 128 && unit < 2 ** 56);
-    }
-    value += 1;
-    if (!(place < places)) failRow(row, `refers to place ${place} of a table of ${places} stacks`);
-    sums[place]! += value * factor;
-    sum += value;
-  }
-  if (placeAt !== placeEnd || valueAt !== valueEnd) failRow(row, 'does not end where its lengths say');
-  return sum;
-}
-
 function failRow(row: number, message: string): never {
   throw new MalformedInputError('samples section', `row ${row} ${message}`);
 }

@@ -111,14 +111,19 @@ export class StackTable {
   }
 
   /**
-   * Adds the stacks of another table, the frames of which are frameOf[frame] here: result[i] is the stack here that
-   * equals stack i there. Where `wanted` is given and 0, a stack is passed over; the parents of wanted ones are wanted.
-   * The same as `child` for each, but with the columns at hand.
+   * Adds the stacks of another table, the frames of which are frameOf[frame] here: stackOf[i], which is also the result,
+   * becomes the stack here that equals stack i there. Where `wanted` is 0, a stack is passed over and stackOf stays as it
+   * is; the parents of wanted ones are wanted. The same as `child` for each, but with the columns at hand.
    */
-  addAll(from: Stacks, frameOf: Uint32Array, wanted?: Uint8Array): Uint32Array {
-    const stackOf = new Uint32Array(from.count);
+  addAll(
+    from: Stacks,
+    frameOf: Uint32Array,
+    wanted: Uint8Array = new Uint8Array(from.count).fill(1),
+    stackOf: Uint32Array = new Uint32Array(from.count),
+  ): Uint32Array {
     while (this.#count + from.count > this.parents.length) this.#grow();
-    this.#addEach(from, frameOf, wanted ?? new Uint8Array(from.count).fill(1), stackOf);
+    stackOf[0] = 0;
+    this.#addEach(from, frameOf, wanted, stackOf);
     return stackOf;
   }
 
@@ -128,9 +133,9 @@ export class StackTable {
     const lastChild = this.#lastChild;
     const fromParents = from.parents;
     const fromFrames = from.frames;
-    const { length } = stackOf;
+    const { count } = from;
     let node = 0;
-    for (let stack = 1; stack < length; stack++) {
+    for (let stack = 1; stack < count; stack++) {
       if (wanted[stack] === 0) continue;
       const parent = stackOf[fromParents[stack]!]!;
       const frame = frameOf[fromFrames[stack]!]!;

@@ -1,9 +1,4 @@
-import {
-  addRowEntries,
-  checkStackTable,
-  type PackedSamples,
-  type RowTotals,
-} from '../block/rows-sections.ts';
+import { addRows, checkStackTable, type PackedSamples, type RowTotals } from '../block/rows-sections.ts';
 import type { Symbols } from '../profile/symbol-table.ts';
 
 /** Stacks, what they are made of, and per stack a value in units of a scale that all who add know. */
@@ -30,11 +25,22 @@ export function sumPerStack(
   rows: Uint32Array,
   scale: number,
 ): Float64Array {
-  checkStackTable(samples, stackCount);
-  const { stackTable } = samples;
-  const sums = new Float64Array(stackTable.length);
-  for (const row of rows) addRowEntries(samples, row, sums, totals.scale[row]! / scale);
+  const sums = sumPerPlace(stackCount, totals, samples, rows, scale);
   const perStack = new Float64Array(stackCount);
-  for (let place = 0; place < stackTable.length; place++) perStack[stackTable[place]!] = sums[place]!;
+  for (let place = 0; place < sums.length; place++) perStack[samples.stackTable[place]!] = sums[place]!;
   return perStack;
+}
+
+/** The same per place of the stack table. @throws MalformedInputError when an entry is out of range */
+export function sumPerPlace(
+  stackCount: number,
+  totals: RowTotals,
+  samples: PackedSamples,
+  rows: Uint32Array,
+  scale: number,
+): Float64Array {
+  checkStackTable(samples, stackCount);
+  const sums = new Float64Array(samples.stackTable.length);
+  addRows(samples, rows, totals.scale, scale, sums);
+  return sums;
 }

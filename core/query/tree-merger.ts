@@ -2,13 +2,15 @@ import type { PackedSamples, RowTotals } from '../block/rows-sections.ts';
 import type { CallTree } from '../flamegraph/call-tree.ts';
 import { CallTreeBuilder } from '../flamegraph/call-tree-builder.ts';
 import { StackTable } from '../profile/stack-table.ts';
-import type { Symbols } from '../profile/symbol-table.ts';
+import type { Stacks, Symbols } from '../profile/symbol-table.ts';
 import { FrameNames } from './frame-names.ts';
 import { namedSymbols } from './named-symbols.ts';
-import { type StackMerger, type StackSums, sumPerStack } from './stack-merger.ts';
+import { type StackMerger, type StackSums, sumPerPlace } from './stack-merger.ts';
 
 // Values are first summed per stack of the dataset, one array write per entry; only then do stacks become paths of
 // names in the shared call tree, once per stack that has a value. A day of windows costs its entries plus its stacks.
+// Every loop is a function of its own: the first answer of a process is mostly compiling, and a loop is compiled once where
+// nothing comes before or after it.
 
 /** Merges the samples of many datasets into one call tree. */
 export class TreeMerger implements StackMerger {
@@ -19,6 +21,9 @@ export class TreeMerger implements StackMerger {
   readonly #paths = new StackTable();
   /** Value per path. */
   #self = new Float64Array(1024);
+  /** Per stack of the dataset being added. Kept, as new ones for each would be most of what a query allocates. */
+  #reached = new Uint8Array(1024);
+  #pathOf = new Uint32Array(1024);
 
   /** @param scale divides every value that will be added; sums of values / scale should stay below 2^53 to be exact */
   constructor(scale: number, unit: string) {
@@ -28,22 +33,26 @@ export class TreeMerger implements StackMerger {
   }
 
   add(symbols: Symbols, totals: RowTotals, samples: PackedSamples, rows: Uint32Array): void {
-    const sums = sumPerStack(symbols.stacks.count, totals, samples, rows, this.#scale);
-    this.addSums({ symbols, values: sums });
+    const sums = sumPerPlace(symbols.stacks.count, totals, samples, rows, this.#scale);
+    this.#addPlaces(symbols, samples.stackTable, sums);
   }
 
   addSums({ symbols, values }: StackSums): void {
-    const { count, parents, frames } = symbols.stacks;
-    const reached = reachedStacks(parents, values, count);
-    const nameOf = this.#names.of(symbols, reachedFrames(symbols, reached));
-    const paths = this.#paths;
-    const pathOf = new Uint32Array(count);
-    for (let stack = 1; stack < count; stack++) {
-      if (reached[stack] !== 0)
-        pathOf[stack] = paths.child(pathOf[parents[stack]!]!, nameOf[frames[stack]!]!);
-    }
-    this.#growSelf(paths.count);
-    for (let stack = 0; stack < count; stack++) this.#self[pathOf[stack]!]! += values[stack]!;
+    const stacks = new Uint32Array(values.length);
+    for (let stack = 0; stack < stacks.length; stack++) stacks[stack] = stack;
+    this.#addPlaces(symbols, stacks, values);
+  }
+
+  /** @param stacks those that may have a value, in the order of `sums` */
+  #addPlaces(symbols: Symbols, stacks: Uint32Array, sums: Float64Array): void {
+    this.#makeRoom(symbols.stacks.count);
+    const reached = this.#reached.fill(0, 0, symbols.stacks.count);
+    const wanted = new Uint8Array(symbols.frames.count);
+    markReached(symbols.stacks, stacks, sums, reached, wanted);
+    const nameOf = this.#names.of(symbols, wanted);
+    const pathOf = this.#paths.addAll(symbols.stacks, nameOf, reached, this.#pathOf);
+    this.#growSelf(this.#paths.count);
+    addTo(this.#self, pathOf, stacks, sums);
   }
 
   /** The frames have their names and nothing else: see namedSymbols. */
@@ -54,15 +63,13 @@ export class TreeMerger implements StackMerger {
   }
 
   build(): CallTree {
-    const { count, parents, frames } = this.#paths;
-    const nodeOf = new Uint32Array(count);
-    for (let path = 1; path < count; path++) {
-      nodeOf[path] = this.#builder.child(nodeOf[parents[path]!]!, frames[path]!);
-    }
-    for (let path = 0; path < count; path++) {
-      if (this.#self[path]! > 0) this.#builder.addSelf(nodeOf[path]!, this.#self[path]!);
-    }
-    return this.#builder.build();
+    return this.#builder.buildPaths(this.#paths, this.#self);
+  }
+
+  #makeRoom(stacks: number): void {
+    if (stacks <= this.#reached.length) return;
+    this.#reached = new Uint8Array(stacks);
+    this.#pathOf = new Uint32Array(stacks);
   }
 
   #growSelf(paths: number): void {
@@ -73,22 +80,23 @@ export class TreeMerger implements StackMerger {
   }
 }
 
-/** 1 for every stack that has a value or leads to one. */
-function reachedStacks(parents: Uint32Array, sums: Float64Array, count: number): Uint8Array {
-  const reached = new Uint8Array(count);
-  for (let stack = count - 1; stack > 0; stack--) {
-    if (reached[stack] === 0 && sums[stack] === 0) continue;
-    reached[stack] = 1;
-    reached[parents[stack]!] = 1;
+/** Sets `reached` of every stack that has a value or leads to one, and `wanted` of every frame that such a stack ends in. */
+function markReached(
+  { parents, frames }: Stacks,
+  stacks: Uint32Array,
+  sums: Float64Array,
+  reached: Uint8Array,
+  wanted: Uint8Array,
+): void {
+  for (let place = 0; place < stacks.length; place++) {
+    if (sums[place] === 0) continue;
+    for (let stack = stacks[place]!; stack !== 0 && reached[stack] === 0; stack = parents[stack]!) {
+      reached[stack] = 1;
+      wanted[frames[stack]!] = 1;
+    }
   }
-  return reached;
 }
 
-/** 1 for every frame that a reached stack ends in. */
-function reachedFrames({ stacks, frames }: Symbols, reached: Uint8Array): Uint8Array {
-  const wanted = new Uint8Array(frames.count);
-  for (let stack = 1; stack < stacks.count; stack++) {
-    if (reached[stack] !== 0) wanted[stacks.frames[stack]!] = 1;
-  }
-  return wanted;
+function addTo(self: Float64Array, pathOf: Uint32Array, stacks: Uint32Array, sums: Float64Array): void {
+  for (let place = 0; place < stacks.length; place++) self[pathOf[stacks[place]!]!]! += sums[place]!;
 }

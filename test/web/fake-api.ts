@@ -108,7 +108,7 @@ function answerPost(fake: FakeApi, path: string, body: Record<string, unknown>, 
     case 'ListClusters':
       return json(response, clusters(fake));
     case 'AuditLoss':
-      return json(response, { hours: audit(fake, end) });
+      return json(response, audit(fake, end));
     case 'LabelNames':
       return json(response, {
         names: ['__profile_type__', 'cluster', 'namespace', 'node', 'pod', 'service_name'],
@@ -186,6 +186,7 @@ function completeness(fake: FakeApi, { start, end }: { start: number; end: numbe
     bytesRead: 3_400_000,
     missingBlocks: partial ? 2 : 0,
     corruptBlocks: partial ? 1 : 0,
+    asideBlocks: 0,
     samples: 214_503,
     samplesLost: partial ? 3120 : 0,
     lagMs: 12_400,
@@ -255,22 +256,31 @@ function clusters(fake: FakeApi) {
 }
 
 function audit(fake: FakeApi, end: number) {
-  if (fake.mode === 'empty') return [];
-  return Array.from({ length: 6 }, (_, i) => {
+  if (fake.mode === 'empty') return {};
+  const hours = Array.from({ length: 6 }, (_, i) => {
     const taken = 190_000 - i * 3000;
-    const lostByKernel = i === 2 ? 1800 : 12;
-    const missing = i === 0 ? 400 : 0;
+    const spooled = i === 0 ? 700 : 0;
+    const unaccounted = i === 3 ? 400 : 0;
     return {
       cluster: 'local',
       hourMs: String(Math.floor(end / HOUR) * HOUR - i * HOUR),
       taken: String(taken),
-      lostByKernel: String(lostByKernel),
-      droppedByAgent: '0',
-      stored: String(taken - missing),
-      missingBatches: String(missing > 0 ? 1 : 0),
+      lostByKernel: String(i === 2 ? 1800 : 12),
+      spooled: String(spooled),
+      acknowledged: String(taken - spooled - unaccounted),
+      unaccounted: String(unaccounted),
+      missingBatches: String(i === 4 ? 1 : 0),
       duplicateBatches: String(i % 2),
     };
   });
+  const spool = (node: string, hoursAgo: number, samples: number) => {
+    return { node, lastSeenMs: String(Date.now() - hoursAgo * HOUR), batches: '1', samples: String(samples) };
+  };
+  const spools = {
+    ...{ cluster: 'local', agents: 4, asOfMs: String(Date.now() - 6000), batches: '3', samples: '300' },
+    ...{ silentAgents: 1, silent: [spool('node-d', 3, 400)], gone: [spool('node-f', 4, 400)] },
+  };
+  return { hours, spools: [spools] };
 }
 
 function answerTree(fake: FakeApi, trees: Trees, query: URLSearchParams, response: ServerResponse) {

@@ -107,11 +107,25 @@ test('clusters: agents worst first with the reason, and the audit', async () => 
   await local.getByText(/^last heartbeat \d+ s ago$/).waitFor();
   const audit = page().getByRole('region', { name: 'Audit per hour' }).locator('tbody tr');
   assert.equal(await audit.count(), 6);
-  assert.match((await audit.first().textContent())!, /local.*400, may still come/);
+  assert.match((await audit.first().textContent())!, /local190 k120700189 k 99\.6 %0/);
+  const warned = page().getByRole('region', { name: 'Audit per hour' }).locator('.cell-warn');
+  assert.deepEqual(await warned.allTextContents(), ['400', '1']);
   const titles = page().getByRole('region', { name: 'Audit per hour' }).locator('thead');
   assert.match(
     (await titles.textContent())!,
-    /Taken.*Lost by kernel.*Dropped by agent.*Acknowledged.*Unaccounted.*Missing batches.*Duplicate batches/,
+    /Taken.*Lost by kernel.*Dropped by agent.*Spooled.*Acknowledged.*Unaccounted.*Missing batches.*Duplicate batches/,
+  );
+  await page()
+    .getByText(/^Spooled is as heard from agents, at most \d+ s ago\.$/)
+    .waitFor();
+  const spools = page().getByRole('list', { name: 'Spools to look after' }).getByRole('listitem');
+  assert.deepEqual(
+    (await spools.allTextContents()).map((text) => text.trim()),
+    [
+      'local: 1 agent silent: what was heard last stands',
+      'local: node-d was heard 3 h ago, with 400 samples on its disk',
+      'local: node-f lost its spool: 4 h ago it held 400 samples; what did not arrive is unaccounted',
+    ],
   );
 });
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { topTable } from '../../../core/flamegraph/top-table.ts';
 import { filterOptions } from '../../../web/src/parts/filter-options.ts';
 import type { Agent } from '../../../web/src/state/api.ts';
-import { unaccountedOf } from '../../../web/src/state/audit.ts';
+import { spooledAsOf, spoolWarnings } from '../../../web/src/state/audit.ts';
 import {
   agentHealth,
   clusterStanding,
@@ -28,10 +28,21 @@ test('profile types have human names, and CPU comes first', () => {
   assert.deepEqual(sortProfileTypes(['wall:wall:nanoseconds::', CPU, CPU]), [CPU, 'wall:wall:nanoseconds::']);
 });
 
-test('what the kernel lost was not taken, so it makes up for nothing that is unaccounted', () => {
-  const hour = { taken: 100, lostByKernel: 30, droppedByAgent: 10, acknowledged: 85 };
-  assert.equal(unaccountedOf(hour), 5);
-  assert.equal(unaccountedOf({ ...hour, acknowledged: 91 }), 0);
+test('spools that are to be looked after are named, with how old what is known of them is', () => {
+  const none = { olderSamples: 0, unknownAgents: 0, silentAgents: 0, silent: [], gone: [] };
+  const well = { ...none, cluster: 'a', asOfMs: 5000 };
+  assert.deepEqual(spoolWarnings([well], 9000), []);
+  assert.equal(spooledAsOf([{ ...well, asOfMs: undefined }, well, { ...well, asOfMs: 7000 }]), 5000);
+  assert.equal(spooledAsOf([]), undefined);
+  const spool = (samples: number) => ({ node: 'n', lastSeenMs: 0, samples });
+  const ill = { ...well, silentAgents: 2, silent: [spool(1)], gone: [spool(250)], olderSamples: 7 };
+  assert.deepEqual(spoolWarnings([well, { ...ill, unknownAgents: 1 }], 3_600_000), [
+    'a: 2 agents silent: what was heard last stands',
+    'a: n was heard 60 min ago, with 1 sample on its disk',
+    'a: n lost its spool: 60 min ago it held 250 samples; what did not arrive is unaccounted',
+    'a: 7 samples more wait on nodes, of hours that are not told',
+    'a: what 1 agent of an older version spooled is not known',
+  ]);
 });
 
 test('every key belongs to one action', () => {
@@ -61,6 +72,7 @@ test('completeness in words', () => {
     complete: false,
     missingBlocks: 1,
     corruptBlocks: 2,
+    asideBlocks: 0,
     samples: 90,
     samplesLost: 10,
   };

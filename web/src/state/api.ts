@@ -58,16 +58,43 @@ export interface Cluster {
   agents: Agent[];
 }
 
+/** Samples: taken = droppedByAgent + spooled + acknowledged + unaccounted. */
 export interface AuditHour {
   cluster: string;
   hourMs: number;
   taken: number;
   lostByKernel: number;
   droppedByAgent: number;
+  /** On disks of nodes. */
+  spooled: number;
   /** In batches that the hub took, and stored where they cannot get lost. */
   acknowledged: number;
+  unaccounted: number;
   missingBatches: number;
   duplicateBatches: number;
+}
+
+/** A spool as of its last heartbeat. */
+export interface NodeSpool {
+  node: string;
+  lastSeenMs: number;
+  samples: number;
+}
+
+export interface ClusterSpools {
+  cluster: string;
+  /** Of agents that are heard of, when the one was heard that was heard longest ago. */
+  asOfMs: number | undefined;
+  olderSamples: number;
+  unknownAgents: number;
+  silentAgents: number;
+  silent: NodeSpool[];
+  gone: NodeSpool[];
+}
+
+export interface Audit {
+  hours: AuditHour[];
+  spools: ClusterSpools[];
 }
 
 export async function listServices(span: Span, abort: AbortSignal): Promise<Service[]> {
@@ -176,18 +203,38 @@ function readAgent(agent: Fields): Agent {
   };
 }
 
-export async function auditLoss(span: Span, abort: AbortSignal): Promise<AuditHour[]> {
+export async function auditLoss(span: Span, abort: AbortSignal): Promise<Audit> {
   const answer = await query('AuditLoss', times(span), abort);
-  return list(answer.hours).map((hour) => ({
+  const hours = list(answer.hours).map((hour) => ({
     cluster: text(hour.cluster),
     hourMs: number(hour.hourMs),
     taken: number(hour.taken),
     lostByKernel: number(hour.lostByKernel),
     droppedByAgent: number(hour.droppedByAgent),
-    acknowledged: number(hour.stored),
+    spooled: number(hour.spooled),
+    acknowledged: number(hour.acknowledged),
+    unaccounted: number(hour.unaccounted),
     missingBatches: number(hour.missingBatches),
     duplicateBatches: number(hour.duplicateBatches),
   }));
+  return { hours, spools: list(answer.spools).map(spoolsOf) };
+}
+
+function spoolsOf(spools: Record<string, unknown>): ClusterSpools {
+  const nodeOf = (spool: Record<string, unknown>): NodeSpool => ({
+    node: text(spool.node),
+    lastSeenMs: number(spool.lastSeenMs),
+    samples: number(spool.samples),
+  });
+  return {
+    cluster: text(spools.cluster),
+    asOfMs: spools.asOfMs === undefined ? undefined : number(spools.asOfMs),
+    olderSamples: number(spools.olderSamples),
+    unknownAgents: number(spools.unknownAgents),
+    silentAgents: number(spools.silentAgents),
+    silent: list(spools.silent).map(nodeOf),
+    gone: list(spools.gone).map(nodeOf),
+  };
 }
 
 export async function labelNames(span: Span, selector: string, abort: AbortSignal): Promise<string[]> {

@@ -1,6 +1,5 @@
 import { needsToken } from '../session/session.ts';
-import { type Agent, type AuditHour, auditLoss, type Cluster, listClusters } from '../state/api.ts';
-import { unaccountedOf } from '../state/audit.ts';
+import { type Agent, type Cluster, listClusters } from '../state/api.ts';
 import { cliCommand } from '../state/cli-command.ts';
 import {
   agentHealth,
@@ -14,22 +13,15 @@ import { view } from '../state/navigation.ts';
 import { utc } from '../state/preferences.ts';
 import { askedAgain, clock } from '../state/profile-model.ts';
 import { resource } from '../state/resource.ts';
-import { ageText, dayText, spanText, timeText } from '../state/time-range.ts';
+import { ageText, dayText, timeText } from '../state/time-range.ts';
+import { AuditSection } from './audit-section.tsx';
 import { Command } from './command.tsx';
 import { PanelState } from './panel-state.tsx';
-
-const AUDIT_MS = 24 * 3_600_000;
 
 const clusters = resource(
   () => (view.value.page === 'clusters' ? { at: clock.value, again: askedAgain.value } : undefined),
   (_, abort) => listClusters(abort),
 );
-
-const audit = resource(() => {
-  if (view.value.page !== 'clusters') return undefined;
-  const end = Math.ceil(clock.value / 60_000) * 60_000;
-  return { start: end - AUDIT_MS, end, again: askedAgain.value };
-}, auditLoss);
 
 /** Every agent's health, and what became of every sample, hour by hour. */
 export function ClustersPage() {
@@ -56,19 +48,7 @@ export function ClustersPage() {
         </p>
       </section>
       <AddCluster />
-      <section class="panel padded" aria-labelledby="audit-title">
-        <h2 id="audit-title">What became of every sample, last 24 hours</h2>
-        <div class="panel-area">
-          <AuditTable hours={audit.value.data ?? []} loaded={audit.value.data !== undefined} />
-          <PanelState load={audit.value} what="audit" />
-        </div>
-        <p class="rule">
-          Lost by kernel is no part of taken. Unaccounted: taken, and neither dropped nor acknowledged; for an
-          hour after its end, it may still come. The command line also counts what is stored in blocks, for
-          any range:
-        </p>
-        <Command text={cliCommand('audit --stored')} />
-      </section>
+      <AuditSection />
     </>
   );
 }
@@ -214,60 +194,5 @@ function AgentRow({ agent, nowMs }: { agent: Agent; nowMs: number }) {
         </tr>
       )}
     </>
-  );
-}
-
-function AuditTable({ hours, loaded }: { hours: AuditHour[]; loaded: boolean }) {
-  if (!loaded) return <div class="audit-space" />;
-  if (hours.length === 0) return <p class="empty-line">No samples were taken in the last 24 hours.</p>;
-  const newestFirst = [...hours].sort((a, b) => b.hourMs - a.hourMs || (a.cluster < b.cluster ? -1 : 1));
-  return (
-    <div class="table-scroll" tabIndex={0} role="region" aria-label="Audit per hour">
-      <table class="data-table">
-        <thead>
-          <tr>
-            <th scope="col">Hour</th>
-            <th scope="col">Cluster</th>
-            <th scope="col">Taken</th>
-            <th scope="col">Lost by kernel</th>
-            <th scope="col">Dropped by agent</th>
-            <th scope="col">Acknowledged</th>
-            <th scope="col">Unaccounted</th>
-            <th scope="col">Missing batches</th>
-            <th scope="col">Duplicate batches</th>
-          </tr>
-        </thead>
-        <tbody>
-          {newestFirst.map((hour) => (
-            <AuditRow key={`${hour.cluster}/${hour.hourMs}`} hour={hour} />
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-function AuditRow({ hour }: { hour: AuditHour }) {
-  const unaccounted = unaccountedOf(hour);
-  const span = { start: hour.hourMs, end: hour.hourMs + 3_600_000 };
-  const mayStillCome = clock.value - span.end < 3_600_000;
-  return (
-    <tr>
-      <th scope="row">{spanText(span, utc.value)}</th>
-      <td>{hour.cluster}</td>
-      <td>{formatCount(hour.taken)}</td>
-      <td>{formatCount(hour.lostByKernel)}</td>
-      <td>{formatCount(hour.droppedByAgent)}</td>
-      <td>
-        {formatCount(hour.acknowledged)}{' '}
-        <span class="soft">{formatShare(hour.acknowledged, hour.taken)}</span>
-      </td>
-      <td class={unaccounted > 0 ? 'cell-warn' : undefined}>
-        {formatCount(unaccounted)}
-        {unaccounted > 0 && mayStillCome && ', may still come'}
-      </td>
-      <td class={hour.missingBatches > 0 ? 'cell-warn' : undefined}>{hour.missingBatches}</td>
-      <td>{hour.duplicateBatches}</td>
-    </tr>
   );
 }

@@ -15,7 +15,7 @@ export const FUNCTIONS_FOLDER = 'dist/functions';
 const MAPS_FOLDER = 'dist/function-maps';
 
 export const FUNCTION_NAMES = [
-  ...['ingest', 'processor', 'query', 'admin', 'authorizer'],
+  ...['ingest', 'processor', 'query', 'query-worker', 'admin', 'authorizer'],
   ...['compaction-planner', 'compaction-worker', 'housekeeper'],
 ] as const;
 

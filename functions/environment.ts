@@ -25,6 +25,23 @@ export interface AdminEnvironment extends HubEnvironment {
   CINDERBLOCK_ACCOUNT: string;
 }
 
+/** The function that answers queries. The last three are absent where no workers are. */
+export interface QueryEnvironment extends HubEnvironment {
+  /** Most workers that one query asks. */
+  CINDERBLOCK_QUERY_WORKERS?: string;
+  /** ARN of the function that reads shares of large queries. */
+  CINDERBLOCK_QUERY_WORKER_FUNCTION?: string;
+  /** From how many stored bytes on a query asks workers; absent = the setting's default. */
+  CINDERBLOCK_QUERY_FAN_OUT_BYTES?: string;
+}
+
+/** The function that reads shares of large queries: blocks, and nothing else of a hub. */
+export interface QueryWorkerEnvironment {
+  CINDERBLOCK_BUCKET: string;
+  CINDERBLOCK_TENANT: string;
+  CINDERBLOCK_STAGE: string;
+}
+
 /** The function that plans compaction. */
 export interface PlannerEnvironment extends HubEnvironment {
   /** Where jobs go. */

@@ -1,9 +1,9 @@
 import { healthRoutes } from '../api/health-routes.ts';
 import { queryRoutes } from '../api/query/query-routes.ts';
-import { compileLinearRegex } from '../pipeline/linear-regex.ts';
 import { once } from './invocation.ts';
-import { type FunctionHub, openHub } from './open-hub.ts';
+import type { FunctionHub } from './open-hub.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
+import { openQueryHub } from './query-hub.ts';
 import { serveRoutes } from './serve-routes.ts';
 
 /** Answers people and tools. */
@@ -11,6 +11,4 @@ export function queryHandler(open: () => FunctionHub) {
   return serveRoutes(open, () => [...healthRoutes(PRODUCT_VERSION), ...queryRoutes()]);
 }
 
-export const handler = queryHandler(
-  once(() => openHub({ service: 'query', compileRegex: compileLinearRegex })),
-);
+export const handler = queryHandler(once(openQueryHub));

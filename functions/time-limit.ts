@@ -7,12 +7,16 @@ import type { InvocationContext } from './invocation.ts';
 export const CLEAN_UP_MS = 60_000;
 
 /**
- * Turns ports into ones whose calls throw once an invocation has less than CLEAN_UP_MS left. Work that went on after the
+ * Turns ports into ones whose calls throw once an invocation has less than `cleanUpMs` left. Work that went on after the
  * answer would be frozen, and wake up in a later invocation beside that one's own work.
  * @param errorOf the error, from what it says
  */
-export function timeLimit(context: InvocationContext, errorOf: (message: string) => Error) {
-  const allowedMs = context.getRemainingTimeInMillis() - CLEAN_UP_MS;
+export function timeLimit(
+  context: InvocationContext,
+  errorOf: (message: string) => Error,
+  cleanUpMs = CLEAN_UP_MS,
+) {
+  const allowedMs = context.getRemainingTimeInMillis() - cleanUpMs;
   /** @param free methods that go on: work needs them to clean up behind itself */
   return function limited<Port extends object>(port: Port, free: readonly (keyof Port)[] = []): Port {
     return new Proxy(port, {
@@ -20,7 +24,7 @@ export function timeLimit(context: InvocationContext, errorOf: (message: string)
         const member = Reflect.get(target, property);
         if (typeof member !== 'function') return member;
         return (...args: unknown[]) => {
-          if (!free.includes(property as keyof Port) && isUp(context))
+          if (!free.includes(property as keyof Port) && isUp(context, cleanUpMs))
             throw errorOf(`not done within ${Math.round(allowedMs / 1000)} s`);
           return member.apply(target, args);
         };
@@ -29,6 +33,6 @@ export function timeLimit(context: InvocationContext, errorOf: (message: string)
   };
 }
 
-export function isUp(context: InvocationContext): boolean {
-  return context.getRemainingTimeInMillis() < CLEAN_UP_MS;
+export function isUp(context: InvocationContext, cleanUpMs = CLEAN_UP_MS): boolean {
+  return context.getRemainingTimeInMillis() < cleanUpMs;
 }

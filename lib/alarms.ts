@@ -15,6 +15,7 @@ export const ALARMS = {
   'function-errors': 'More than 1 % of the invocations of a function fail.',
   'function-throttles': 'Invocations of a function are turned away for want of concurrency.',
   'function-duration': 'A function takes more than 80 % of its timeout.',
+  'failed-shares': 'Workers fail to read shares of large queries, which are slower without them.',
   'api-server-errors': 'More than 1 % of the requests to an API end in a server error.',
   'refused-uploads': 'More than a fifth of the requests of agents are refused.',
   'no-uploads': 'No agent has sent anything for fifteen minutes.',

@@ -28,6 +28,9 @@ const clusterId = z.string().regex(/^[A-Za-z0-9._-]{1,63}$/, 'must be made of A-
 const origin = z.url({ protocol: /^https$/, error: 'must be an https:// address' });
 const concurrency = z.int().min(0).max(1000).default(0);
 
+/** Most workers of one query: beyond, merging what they answer takes longer than what they take over. */
+const QUERY_WORKERS_MAX = 16;
+
 const roleTrust = z.strictObject({ kind: z.literal('role'), arn: roleArn });
 const rolesAnywhereTrust = z.strictObject({
   kind: z.literal('roles-anywhere'),
@@ -96,6 +99,7 @@ const hubConfigSchema = z
         ingest: concurrency,
         processor: concurrency,
         query: concurrency,
+        queryWorker: concurrency,
         admin: concurrency,
         authorizer: concurrency,
         compactionPlanner: concurrency,
@@ -103,6 +107,8 @@ const hubConfigSchema = z
         housekeeper: concurrency,
       })
       .prefault({}),
+    queryWorkers: z.int().min(0).max(QUERY_WORKERS_MAX).default(4),
+    queryFanOutBytes: z.int().positive().optional(),
     logRetentionDays: z.literal(LOG_RETENTION_DAYS).default(14),
     clusters: z.array(clusterSchema).default([]),
   })

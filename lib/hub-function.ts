@@ -107,8 +107,7 @@ export class HubFunction extends Construct {
       return;
     }
     acknowledge(this.function, {
-      'Serverless-LambdaDLQ':
-        'Invoked only by API Gateway, which answers the caller, and by a queue with dead letters.',
+      'Serverless-LambdaDLQ': 'Invoked only by who waits for the answer, and by a queue with dead letters.',
       'Serverless-LambdaAsyncFailureDestination': 'Never invoked asynchronously.',
     });
   }

@@ -2,7 +2,12 @@ import { Duration } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
-import type { AdminEnvironment, AuthorizerEnvironment, HubEnvironment } from '../functions/environment.ts';
+import type {
+  AdminEnvironment,
+  AuthorizerEnvironment,
+  HubEnvironment,
+  QueryEnvironment,
+} from '../functions/environment.ts';
 import { BLOCKS, INBOX, QUARANTINE } from '../storage/names.ts';
 import { acknowledge } from './acknowledge.ts';
 import { ALARM_PERIOD, addAlarm } from './alarms.ts';
@@ -10,8 +15,8 @@ import type { HubStorage } from './hub-environment.ts';
 import { type FunctionDefaults, HubFunction } from './hub-function.ts';
 import { TABLE_READS } from './hub-table.ts';
 
-// The five functions of a hub: size, timeout, and exactly what each may do. Partition keys are spelled in
-// storage/aws/names.ts; a test holds these patterns to it.
+// The functions that agents, people and batches call: size, timeout, and exactly what each may do. Partition keys are
+// spelled in storage/aws/names.ts; a test holds these patterns to it.
 
 /** What a batch leaves in the table on its way in: that it came, and what its agent says of itself. */
 const INGEST_PARTITIONS = ['agents#*', 'agent-clusters', 'ledger#*', 'ledger-hours'];
@@ -133,7 +138,7 @@ export class ProcessorFunction extends HubFunction {
 
 /** Answers queries. API Gateway gives up after 30 s. */
 export class QueryFunction extends HubFunction {
-  constructor(scope: Construct, id: string, props: HubFunctionsProps & { environment: HubEnvironment }) {
+  constructor(scope: Construct, id: string, props: HubFunctionsProps & { environment: QueryEnvironment }) {
     super(scope, id, {
       ...props,
       bundle: 'query',

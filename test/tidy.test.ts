@@ -163,7 +163,9 @@ const ENTRIES = [
   // Opened by hosts on AWS, and by the contract suites.
   'storage/aws/open-aws-storage.ts',
   // Bundled by name, and started by the CDK.
-  ...['ingest', 'processor', 'query', 'admin', 'authorizer'].map((name) => `functions/${name}.ts`),
+  ...['ingest', 'processor', 'query', 'query-worker', 'admin', 'authorizer'].map(
+    (name) => `functions/${name}.ts`,
+  ),
   ...['compaction-planner', 'compaction-worker', 'housekeeper'].map((name) => `functions/${name}.ts`),
   'bin/cinderblock.ts',
   'bin/spoke.ts',

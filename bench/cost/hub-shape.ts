@@ -15,7 +15,7 @@ export const HUB_SHAPE: HubShape = {
   processorBatches: 100,
   processorWindowSeconds: 10,
   messageGroups: false,
-  alarmMetrics: 59,
+  alarmMetrics: 64,
   customMetrics: 42,
   accessLogBytes: 330,
   metricsLineBytes: 700,

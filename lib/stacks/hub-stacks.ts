@@ -69,6 +69,7 @@ function dashboardOf(
       ingest: ingest.ingest,
       processor: ingest.processor,
       query: query.query,
+      ...(query.queryWorker && { 'query-worker': query.queryWorker }),
       admin: query.admin,
       authorizer: query.authorizer,
       'compaction-planner': compaction.planner,

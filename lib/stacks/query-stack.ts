@@ -5,6 +5,7 @@ import { type HubStorage, hubEnvironment } from '../hub-environment.ts';
 import type { FunctionDefaults } from '../hub-function.ts';
 import { AdminFunction, AuthorizerFunction, type IngestFunction, QueryFunction } from '../hub-functions.ts';
 import { QueryApi } from '../query-api.ts';
+import { QueryWorkerFunction, workersEnvironment } from '../query-workers.ts';
 import { type SignInSettings, signIn } from '../sign-in.ts';
 import { WebSite } from '../web-site.ts';
 
@@ -26,6 +27,8 @@ const LOCAL_PAGE = 'http://localhost:4040/';
 export class QueryStack extends Stack {
   readonly api: QueryApi;
   readonly query: QueryFunction;
+  /** Absent when large queries are not shared. */
+  readonly queryWorker?: QueryWorkerFunction;
   readonly admin: AdminFunction;
   readonly authorizer: AuthorizerFunction;
 
@@ -39,11 +42,19 @@ export class QueryStack extends Stack {
     const environment = hubEnvironment(config, storage);
     const common = { ...functions, storage };
     const reserved = config.reservedConcurrency;
+    if (config.queryWorkers > 0) {
+      this.queryWorker = new QueryWorkerFunction(this, 'QueryWorker', {
+        ...common,
+        environment: workerEnvironment(config, storage),
+        reservedConcurrency: reserved.queryWorker,
+      });
+    }
     this.query = new QueryFunction(this, 'Query', {
       ...common,
-      environment,
+      environment: { ...environment, ...workersEnvironment(config, this.queryWorker) },
       reservedConcurrency: reserved.query,
     });
+    this.queryWorker?.servesQueriesOf(this.query, config.stage, common);
     this.admin = new AdminFunction(this, 'Admin', {
       ...common,
       environment: {
@@ -85,6 +96,15 @@ export class QueryStack extends Stack {
     });
     new CfnOutput(this, 'PageUrl', { value: site.url });
   }
+}
+
+/** No table and no queue: whoever reads shares knows of neither. */
+function workerEnvironment({ tenant, stage }: HubConfig, { blocks }: HubStorage) {
+  return {
+    CINDERBLOCK_BUCKET: blocks.bucket.bucketName,
+    CINDERBLOCK_TENANT: tenant,
+    CINDERBLOCK_STAGE: stage,
+  };
 }
 
 function authorizerEnvironment(config: HubConfig, { table }: HubStorage, people: SignInSettings) {

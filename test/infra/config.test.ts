@@ -29,9 +29,10 @@ test('a region is enough; the rest has defaults', () => {
     adminGroup: 'cinderblock-admins',
     web: true,
     reservedConcurrency: {
-      ...{ ingest: 0, processor: 0, query: 0, admin: 0, authorizer: 0 },
+      ...{ ingest: 0, processor: 0, query: 0, queryWorker: 0, admin: 0, authorizer: 0 },
       ...{ compactionPlanner: 0, compactionWorker: 0, housekeeper: 0 },
     },
+    queryWorkers: 4,
     logRetentionDays: 14,
     clusters: [],
   });

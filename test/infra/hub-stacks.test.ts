@@ -13,6 +13,7 @@ import { pushRoutes } from '../../api/ingest/push-routes.ts';
 import { queryRoutes } from '../../api/query/query-routes.ts';
 import type { Route } from '../../api/route.ts';
 import { HOUSEKEEPING } from '../../functions/environment.ts';
+import { WORKER_TIMEOUT_MS } from '../../functions/function-workers.ts';
 import { acknowledgeWildcard } from '../../lib/acknowledge.ts';
 import { ALARM_SLUGS, RUNBOOK } from '../../lib/alarms.ts';
 import { API_PATHS } from '../../lib/web-site.ts';
@@ -315,7 +316,7 @@ describe('functions', () => {
   const own = everywhere('AWS::Lambda::Function').filter(({ id }) => !id.startsWith('Custom'));
 
   test('run Node.js 24 on arm64, each with a role and logs of its own that end some day', () => {
-    assert.equal(own.length, 8);
+    assert.equal(own.length, 9);
     for (const { id, Properties } of own) {
       assert.equal(Properties.Runtime, 'nodejs24.x', id);
       assert.deepEqual(Properties.Architectures, ['arm64'], id);
@@ -323,7 +324,7 @@ describe('functions', () => {
       assert.equal(Properties.LoggingConfig.SystemLogLevel, 'WARN', id);
       assert.equal(Properties.Handler, 'index.handler', id);
     }
-    assert.equal(new Set(own.map(({ Properties }) => nameOf(Properties.Role))).size, 8);
+    assert.equal(new Set(own.map(({ Properties }) => nameOf(Properties.Role))).size, 9);
     for (const { id, Properties } of everywhere('AWS::Logs::LogGroup'))
       assert.equal(Properties.RetentionInDays, 14, id);
   });
@@ -332,6 +333,35 @@ describe('functions', () => {
     for (const name of ['Query', 'Admin']) assert.ok(functionNamed(hub.query, name).Properties.Timeout < 30);
     assert.ok(functionNamed(hub.ingest, 'Ingest').Properties.Timeout < 30);
     assert.ok(functionNamed(hub.query, 'Authorizer').Properties.Timeout < 10);
+  });
+
+  test('whoever reads shares of queries has the time that the query function waits, and some', () => {
+    const { Timeout, Environment } = functionNamed(hub.query, 'QueryWorker').Properties;
+    assert.ok(Timeout * 1000 > WORKER_TIMEOUT_MS);
+    // Time is left to read a share that failed.
+    assert.ok(functionNamed(hub.query, 'Query').Properties.Timeout * 1000 > 2 * WORKER_TIMEOUT_MS);
+    assert.deepEqual(Object.keys(Environment.Variables).sort(), [
+      'CINDERBLOCK_BUCKET',
+      'CINDERBLOCK_STAGE',
+      'CINDERBLOCK_TENANT',
+    ]);
+  });
+
+  test('the query function knows its workers; without workers there is no such function, right or alarm', () => {
+    const variablesOf = (stack: Synthesized) =>
+      functionNamed(stack, 'Query').Properties.Environment.Variables;
+    const told = variablesOf(hub.query);
+    assert.equal(told.CINDERBLOCK_QUERY_WORKERS, '4');
+    assert.equal(nameOf(told.CINDERBLOCK_QUERY_WORKER_FUNCTION), 'query-worker');
+    assert.equal(told.CINDERBLOCK_QUERY_FAN_OUT_BYTES, undefined);
+    const config = { region: 'eu-central-1', queryFanOutBytes: 1 };
+    assert.equal(variablesOf(synthesizedHub(config).query).CINDERBLOCK_QUERY_FAN_OUT_BYTES, '1');
+    const alone = synthesizedHub({ ...config, queryWorkers: 0 });
+    assert.equal(functionNamed(alone.query, 'QueryWorker'), undefined);
+    assert.ok(!Object.keys(variablesOf(alone.query)).some((name) => name.startsWith('CINDERBLOCK_QUERY')));
+    assert.doesNotMatch(JSON.stringify(alone.query.json), /query_failed_shares_total/);
+    const actions = statementsOf(alone.query, 'Query').flatMap(({ Action }) => Action);
+    assert.ok(!actions.includes('lambda:InvokeFunction'));
   });
 
   test('set executions aside only where the configuration says so', () => {
@@ -438,7 +468,7 @@ describe('alarms', () => {
 
   test('every function, API and queue has some', () => {
     const count = (pattern: RegExp) => alarms.filter(({ id }) => pattern.test(id)).length;
-    const names = ['Ingest', 'Processor', 'Query', 'Admin', 'Authorizer'];
+    const names = ['Ingest', 'Processor', 'Query', 'QueryWorker', 'Admin', 'Authorizer'];
     for (const name of [...names, 'CompactionPlanner', 'CompactionWorker', 'CompactionHousekeeper'])
       assert.equal(count(new RegExp(`^${name}(Errors|Throttles|Slow)[0-9A-F]{8}$`)), 3, name);
     assert.equal(count(/^ApiServerErrors/), 2);

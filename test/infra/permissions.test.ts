@@ -10,6 +10,7 @@ import { dynamodbBlockCatalog } from '../../storage/aws/dynamodb-block-catalog.t
 import { dynamodbLeaseStore } from '../../storage/aws/dynamodb-lease-store.ts';
 import { dynamodbRegistry } from '../../storage/aws/dynamodb-registry.ts';
 import { dynamoTable } from '../../storage/aws/dynamodb-table.ts';
+import { lambdaFunction } from '../../storage/aws/lambda-function.ts';
 import {
   agentKey,
   apiTokenKey,
@@ -69,6 +70,7 @@ function notingPorts() {
     catalog: dynamodbBlockCatalog(table, clock),
     leases: dynamodbLeaseStore(table, clock),
     jobs: sqsJobQueue(client, 'jobs'),
+    workers: { sum: lambdaFunction(client, 'query-worker', 1000) },
     queue: sqsBatchQueue(client, { queueUrl: 'queue', deadLetterUrl: 'dead-letters', waitSeconds: 0 }),
   };
 }
@@ -80,6 +82,7 @@ function answer({ name, input }: Command): unknown {
   if (name === 'PutObject') {
     return awsError('PreconditionFailed', 412, 'taken', { $metadata: { httpStatusCode: 412, attempts: 2 } });
   }
+  if (name === 'Invoke') return { Payload: BYTES };
   if (name === 'GetObject') return { Body: { transformToByteArray: async () => BYTES }, ContentLength: 1 };
   if (name === 'GetItem' && input.Key.pk.S === 'clusters') {
     return {
@@ -217,8 +220,11 @@ const ROLES: RoleCase[] = [
       'registry.listBatchSequences': ({ registry }) =>
         registry.listBatchSequences({ from: HOUR, until: 2 * HOUR }),
       'queue.depth': ({ queue }) => queue.depth(),
+      'workers.sum': ({ workers }) => workers.sum('{}'),
     },
     mayNot: [
+      { action: 'lambda:InvokeFunction', resource: 'another-function' },
+      { action: 'lambda:UpdateFunctionCode', resource: 'query-worker' },
       item('GetItem', apiTokenKey('h')),
       item('GetItem', credentialKey('k')),
       item('PutItem', blockItemKey('01J')),
@@ -228,6 +234,25 @@ const ROLES: RoleCase[] = [
       object('GetObject', INBOX),
       { action: 'sqs:ReceiveMessage', resource: 'queue' },
       { action: 'sqs:ReceiveMessage', resource: 'dead-letters' },
+    ],
+  },
+  {
+    stack: 'query',
+    name: 'QueryWorker',
+    uses: {
+      'objects.getRange blocks': ({ objects }) => objects.getRange(BLOCK, 0, 1),
+      'objects.getTail blocks': ({ objects }) => objects.getTail(BLOCK, 1),
+    },
+    mayNot: [
+      item('GetItem', blockItemKey('01J')),
+      item('Query', { pk: 'clusters' }),
+      item('GetItem', settingKey('tombstones/default')),
+      object('PutObject', BLOCK),
+      object('DeleteObject', BLOCK),
+      object('GetObject', INBOX),
+      object('GetObject', QUARANTINED),
+      { action: 'sqs:GetQueueAttributes', resource: 'queue' },
+      { action: 'lambda:InvokeFunction', resource: 'query-worker' },
     ],
   },
   {
@@ -475,6 +500,7 @@ const BESIDES: Record<string, string[]> = {
   // Event source mapping; 404 and not 403 for what is not there.
   Processor: [...TAKES_MESSAGES, 's3:ListBucket'],
   Query: ['s3:ListBucket'],
+  QueryWorker: ['s3:ListBucket'],
   CompactionWorker: [...TAKES_MESSAGES, 's3:ListBucket'],
   // Lambda tells in its name which events were in vain.
   CompactionHousekeeper: ['sqs:SendMessage'],

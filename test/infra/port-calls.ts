@@ -23,6 +23,7 @@ import { planJobs } from '../../pipeline/plan-jobs.ts';
 import { processBatches } from '../../pipeline/process-batches.ts';
 import { quarantineBatch } from '../../pipeline/quarantine.ts';
 import { setRetention } from '../../pipeline/retention-policies.ts';
+import { selectTree } from '../../pipeline/run-query.ts';
 import { MAX_INLINE_BYTES } from '../../storage/batch-queue.ts';
 import { inboxKey } from '../../storage/names.ts';
 import { pprofOf } from '../api/pprof-fixture.ts';
@@ -37,6 +38,7 @@ import {
   openFunctionHub,
   sqsEvent,
 } from '../functions/function-events.ts';
+import { invokedWorkers } from '../functions/invoked-workers.ts';
 import { batchOf, NOW } from '../pipeline/fixtures.ts';
 
 const PORTS = ['objects', 'catalog', 'queue', 'registry', 'leases'] as const;
@@ -65,6 +67,21 @@ async function open(t: TestContext) {
   const calls = new Set<string>();
   const hub = noting(under.hub, calls);
   return { hub: under.hub, calls, openNoted: () => ({ ...under.open(), hub }) };
+}
+
+/** Three blocks, whose large queries are shared with a worker. */
+async function openSharing(t: TestContext) {
+  const { hub, calls, openNoted } = await open(t);
+  for (const sequence of [1, 2, 3]) {
+    await ingestBatch(hub, { cluster: 'c', bytes: smallBatch(sequence) });
+    await processBatches(hub);
+  }
+  const workerCalls = new Set<string>();
+  const openWorker = () => ({ ...openNoted(), hub: noting(hub, workerCalls) });
+  const queryWorkers = notingPort('workers', invokedWorkers(openWorker, 1), calls);
+  const settings = { ...hub.settings, queryFanOutBytes: 1 };
+  const openShared = () => ({ ...openNoted(), hub: { ...openNoted().hub, settings, queryWorkers } });
+  return { hub, calls, openNoted: openShared, workerCalls };
 }
 
 const messageOf = (sequence: number, content: { payload: Uint8Array } | { objectKey: string }) => ({
@@ -127,9 +144,7 @@ export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>
   },
 
   async Query(t) {
-    const { hub, calls, openNoted } = await open(t);
-    await ingestBatch(hub, { cluster: 'c', bytes: smallBatch(1) });
-    await processBatches(hub);
+    const { calls, openNoted } = await openSharing(t);
     const handler = queryHandler(openNoted);
     const range = { start: NOW - 3_600_000, end: NOW, from: NOW - 3_600_000, until: NOW };
     const selection = {
@@ -168,6 +183,13 @@ export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>
     }
     assert.ok(answered >= 12, `${answered} routes answered`);
     return calls;
+  },
+
+  async QueryWorker(t) {
+    const { hub, openNoted, workerCalls } = await openSharing(t);
+    await selectTree({ ...openNoted().hub }, { profileType: CPU, selector: '{}', start: 0, end: NOW });
+    assert.ok(workerCalls.size > 0, hub.tenant);
+    return workerCalls;
   },
 
   async Admin(t) {

@@ -4,7 +4,7 @@ import type { Synthesized } from './synthesized.ts';
 /** What somebody asks of AWS, as IAM sees it. */
 export interface Request {
   action: string;
-  /** `bucket/<key>`, `bucket`, `table`, `queue`, `dead-letters`, `jobs`. */
+  /** `bucket/<key>`, `bucket`, `table`, `queue`, `dead-letters`, `jobs`, `query-worker`. */
   resource: string;
   /** Partition keys of the items, for the table. */
   partitions?: string[];
@@ -26,6 +26,7 @@ const RESOURCES: Record<string, string> = {
   CompactionJobs38B8C46D: 'jobs',
   CompactionJobsDeadLettersFE203DE6: 'dead-jobs',
   CompactionMissed9035F14D: 'missed',
+  QueryWorker83BA5EE5: 'query-worker',
 };
 
 /** The policies of a role that a construct made, by the construct's id. */
@@ -102,6 +103,7 @@ export function requestsOf({ name, input }: Command): Request[] {
   if (input.TableName) return [onTable(name, [Key ?? Item])];
   if (name === 'ListObjectsV2') return [{ action: 's3:ListBucket', resource: input.Bucket }];
   if (input.Bucket) return [{ action: objectAction(name), resource: `${input.Bucket}/${Key}` }];
+  if (name === 'Invoke') return [{ action: 'lambda:InvokeFunction', resource: input.FunctionName }];
   return [{ action: `sqs:${name.replace(/Batch$/, '')}`, resource: QueueUrl ?? input.SourceArn }];
 }
 

@@ -9,12 +9,17 @@ import { openHub } from '../../server/open-hub.ts';
 import { startQueryThreads } from '../../server/query-threads.ts';
 import { createTelemetry } from '../../server/telemetry.ts';
 import { openEmbeddedStorage } from '../../storage/embedded/open-embedded-storage.ts';
+import { queryWorkersContract } from '../contracts/query-workers.contract.ts';
 import { CPU } from '../core/block/fixtures.ts';
 import { batchOf, NOW } from '../pipeline/fixtures.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
-/** A hub with six blocks whose flame graphs are shared, however small, and one where they are not. */
-async function openSharingHub(t: TestContext, count: number) {
+queryWorkersContract('threads', async (t) => {
+  const { alone, threads } = await openEmptyHub(t, 3);
+  return { hub: alone, workers: threads };
+});
+
+async function openEmptyHub(t: TestContext, count: number) {
   const dataFolder = temporaryFolder(t);
   const clock = () => NOW;
   const log: string[] = [];
@@ -33,13 +38,20 @@ async function openSharingHub(t: TestContext, count: number) {
     await threads.stop();
     await storage.close();
   });
+  return { alone, threads, workers, telemetry, log };
+}
+
+/** A hub with six blocks whose flame graphs are shared, however small, and one where they are not. */
+async function openSharingHub(t: TestContext, count: number) {
+  const opened = await openEmptyHub(t, count);
+  const { alone, threads } = opened;
   await alone.registry.createCluster({ cluster: 'c', displayName: 'c', status: 'active', createdAt: NOW });
   for (let sequence = 1; sequence <= 6; sequence++) {
     const stacks = { 'a;b': 3, [`a;c${sequence}`]: sequence };
     await ingestBatch(alone, { cluster: 'c', bytes: batchOf(sequence, [{ service: 'shop', stacks }]) });
     await processBatches(alone);
   }
-  return { alone, sharing: { ...alone, queryWorkers: threads }, threads, workers, telemetry, log };
+  return { ...opened, sharing: { ...alone, queryWorkers: threads } };
 }
 
 const ask = (hub: Hub) =>

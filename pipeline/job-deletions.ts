@@ -1,10 +1,18 @@
-import { clustersOf, familyIdOf, holeEntry, isFamily, PARTIAL } from '../core/block/batch-table.ts';
+import {
+  clustersOf,
+  familyIdOf,
+  holeEntry,
+  isFamily,
+  keptEntry,
+  PARTIAL,
+} from '../core/block/batch-table.ts';
 import type { BlockReader } from '../core/block/block-reader.ts';
-import { isJoined } from '../core/block/families.ts';
+import { isJoined, versionsByFamily } from '../core/block/families.ts';
 import type { MergeOptions, MergeReport } from '../core/block/merge-blocks.ts';
 import type { BlockJob, RewriteJob } from '../core/compaction/plan-rewrites.ts';
 import { CLUSTER, type Labels, labelValue, SERVICE_NAME } from '../core/labels/labels.ts';
 import type { TimeSpan } from '../core/query/time-span.ts';
+import { untoldDeletions } from '../core/retention/deletion-reach.ts';
 import { isExpired } from '../core/retention/plan-retention.ts';
 import type { Tombstones } from '../core/retention/tombstone.ts';
 import type { BlockRow } from '../storage/block-catalog.ts';
@@ -35,11 +43,7 @@ export async function deletionsOf(
   const createdAt = hub.clock();
   const tombstones = await loadTombstones(hub);
   if (job.step === 'rewrite') return rewriteOf(job, inputs[0]!, tombstones);
-  // Its finer blocks may still hold what a deletion takes in part: they are rewritten first.
-  if (job.step === 'join') {
-    const isConcerned = inputs.some((row) => !tombstones.concerning(row, SETTLE_MS).isEmpty);
-    return isConcerned ? undefined : { merge: {}, createdAt };
-  }
+  if (job.step === 'join') return joinOf(hub, inputs, tombstones, createdAt);
   return {
     createdAt,
     merge: {
@@ -51,12 +55,31 @@ export async function deletionsOf(
   };
 }
 
+/** Finer blocks may still hold what a deletion takes in part, or what only they can tell: they are rewritten first. */
+async function joinOf(
+  hub: Hub,
+  inputs: readonly BlockRow[],
+  tombstones: Tombstones,
+  createdAt: number,
+): Promise<JobDeletions | undefined> {
+  if (inputs.some((row) => !tombstones.concerning(row, SETTLE_MS).isEmpty)) return undefined;
+  const concerned = inputs.filter((row) => !tombstones.untoldIn(row, SETTLE_MS).isEmpty);
+  if (concerned.length === 0) return { merge: {}, createdAt };
+  const from = Math.min(...concerned.map(({ minTime }) => minTime));
+  const until = Math.max(...concerned.map(({ maxTime }) => maxTime));
+  const families = versionsByFamily(await hub.catalog.find({ tenant: hub.tenant, from, until }));
+  const untold = concerned.map((row) => untoldDeletions(row, tombstones, families, SETTLE_MS));
+  if (untold.some(({ withinReach }) => withinReach.length > 0)) return undefined;
+  const kept = new Set(untold.flatMap(({ outOfReach }) => outOfReach.map(({ id }) => id)));
+  return { merge: {}, createdAt, notes: [...kept].map(keptEntry) };
+}
+
 function rewriteOf(job: RewriteJob, row: BlockRow, all: Tombstones): JobDeletions {
   const tombstones = all.having(job.tombstoneIds);
   return {
     createdAt: job.plannedAt,
     family: familyIdOf(row),
-    notes: job.holes.map(holeEntry),
+    notes: [...job.holes.map(holeEntry), ...job.keptIds.map(keptEntry)],
     merge: { drop: (labels) => [...tombstones.spansOf(labels), ...job.holes] },
   };
 }

@@ -5,7 +5,7 @@ import { type ProfileType, parseProfileType } from '../core/labels/profile-type.
 import { parseSelector } from '../core/labels/selector.ts';
 import { deletingSpan } from '../core/retention/tombstone.ts';
 import type { Hub } from './hub.ts';
-import { findRows, openParts, planRead, readParts } from './read-blocks.ts';
+import { findRows, openParts, planRead, readParts, type SeriesSelection } from './read-blocks.ts';
 
 /** ms since epoch, half-open. */
 export interface TimeRange {
@@ -68,7 +68,8 @@ export async function listLabelNames(
   request: TimeRange & { matchers: readonly string[] },
 ): Promise<string[]> {
   const names = new Set<string>();
-  for (const labels of await selectSeriesLabels(hub, request)) for (const [name] of labels) names.add(name);
+  const found = await selectSeriesLabels(hub, request, { prefers: 'all' });
+  for (const labels of found) for (const [name] of labels) names.add(name);
   return [...names].sort();
 }
 
@@ -85,7 +86,8 @@ export async function listLabelValues(
       return (await listProfileTypes(hub, { start, end })).map((type) => type.id);
   }
   const values = new Set<string>();
-  for (const labels of await selectSeriesLabels(hub, request)) values.add(labelValue(labels, name));
+  const found = await selectSeriesLabels(hub, request, { groupBy: [name] });
+  for (const labels of found) values.add(labelValue(labels, name));
   values.delete('');
   return [...values].sort();
 }
@@ -97,7 +99,8 @@ export async function listSeries(
 ): Promise<Labels[]> {
   const wanted = new Set(request.labelNames);
   const distinct = new Map<string, Labels>();
-  for (const labels of await selectSeriesLabels(hub, request)) {
+  const prefers = wanted.size === 0 ? ('all' as const) : request.labelNames;
+  for (const labels of await selectSeriesLabels(hub, request, { prefers })) {
     const cut = wanted.size === 0 ? labels : labelsOf(labels.filter(([name]) => wanted.has(name)));
     if (cut.length > 0) distinct.set(labelsKey(cut), cut);
   }
@@ -118,16 +121,20 @@ export async function profileStats(
   };
 }
 
+/** Which labels matter besides those of the matchers, where blocks rolled up some. */
+type WantedLabels = Pick<SeriesSelection, 'groupBy' | 'prefers'>;
+
 /** Labels of all series that match any of the selectors, with the virtual labels that name their profile type. */
 async function selectSeriesLabels(
   hub: Hub,
   request: TimeRange & { matchers: readonly string[] },
+  wanted: WantedLabels,
 ): Promise<Iterable<Labels>> {
   const selectors = request.matchers.length === 0 ? ['{}'] : request.matchers;
   const found = new Map<string, Labels>();
   for (const selector of selectors) {
     const { matchers } = parseSelector(selector === '' ? '{}' : selector);
-    for (const labels of await seriesOf(hub, request, matchers)) found.set(labelsKey(labels), labels);
+    for (const labels of await seriesOf(hub, request, matchers, wanted)) found.set(labelsKey(labels), labels);
   }
   return found.values();
 }
@@ -136,12 +143,13 @@ async function seriesOf(
   hub: Hub,
   { start, end }: TimeRange,
   matchers: readonly Matcher[],
+  wanted: WantedLabels,
 ): Promise<Labels[]> {
   const isVirtual = ({ name }: Matcher) => name.startsWith('__');
   const virtual = matchers.filter(isVirtual);
   const profileType = virtual.find(({ name, op }) => name === '__profile_type__' && op === '=')?.value;
   const plain = matchers.filter((matcher) => !isVirtual(matcher));
-  const planned = await planRead(hub, { matchers: plain, start, end, profileType });
+  const planned = await planRead(hub, { ...wanted, matchers: plain, start, end, profileType });
   const blocks = await openParts(hub, planned, 'totals');
   const distinct = new Map<string, Labels>();
   await readParts(

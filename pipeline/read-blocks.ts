@@ -1,14 +1,22 @@
+import { keptDeletionsOf } from '../core/block/batch-table.ts';
 import type { BlockReader } from '../core/block/block-reader.ts';
 import type { DatasetEntry, TypeEntry } from '../core/block/directory.ts';
 import { DuplicateRows } from '../core/block/duplicate-rows.ts';
+import { rolledUpIn, versionsByFamily } from '../core/block/families.ts';
 import { CorruptBlockError, RejectedError } from '../core/errors.ts';
 import { CLUSTER, type Labels, SERVICE_NAME } from '../core/labels/labels.ts';
 import { compileMatchers, type Matcher } from '../core/labels/matcher.ts';
 import { startWithin } from '../core/query/byte-budget.ts';
-import { type Completeness, newCompleteness } from '../core/query/completeness.ts';
-import { type IndexRow, type PlannedBlock, planQuery, type QueryPlan } from '../core/query/query-plan.ts';
+import {
+  type Completeness,
+  keptDeletionsNote,
+  leftOutNote,
+  newCompleteness,
+} from '../core/query/completeness.ts';
+import { type PlannedBlock, planQuery, type QueryPlan } from '../core/query/query-plan.ts';
 import type { RowFilter } from '../core/query/select-rows.ts';
-import { withoutSpans } from '../core/query/time-span.ts';
+import { type TimeSpan, withoutSpans } from '../core/query/time-span.ts';
+import { untoldDeletions } from '../core/retention/deletion-reach.ts';
 import type { Tombstones } from '../core/retention/tombstone.ts';
 import type { BlockRow } from '../storage/block-catalog.ts';
 import type { Hub } from './hub.ts';
@@ -29,6 +37,10 @@ export interface SeriesSelection extends SeriesFilter {
   readonly end: number;
   /** Steps that windows are sorted into. Absent = none. */
   readonly steps?: Steps;
+  /** Labels that the answer depends on besides those of the matchers. Absent = none. */
+  readonly groupBy?: readonly string[];
+  /** Labels that are wanted where they are kept; what is kept without them answers all the same. Absent = none. */
+  readonly prefers?: readonly string[] | 'all';
 }
 
 /** Steps at offset + n × length, ms. */
@@ -69,19 +81,77 @@ export interface BlockParts {
 /** Plans a query from the catalog alone. */
 export async function planRead(hub: Hub, selection: SeriesSelection): Promise<PlannedRead> {
   const completeness = newCompleteness();
+  const isEmpty = selection.start >= selection.end;
   const [rows, tombstones] = await Promise.all([
-    selection.start < selection.end ? findRows(hub, selection) : [],
+    isEmpty ? [] : findRows(hub, selection),
     loadTombstones(hub),
   ]);
-  const wantsService = servicePredicate(hub, selection.matchers);
-  const wantsCluster = clusterPredicate(hub, selection.matchers);
-  const deletions = new Map(rows.map((row) => [row.blockId, tombstones.concerning(row, SETTLE_MS).all]));
-  const deletedFrom = ({ blockId }: IndexRow) => deletions.get(blockId) ?? [];
-  const allows = allowedBy(selection);
-  const plan = planQuery(rows, { ...selection, wantsService, wantsCluster, allows, deletedFrom });
+  const first = planOf(hub, selection, rows, tombstones);
+  const leftOut = first.leftOut && (await leftOutOf(hub, selection, rows, tombstones));
+  const plan = { ...first, leftOut };
   completeness.resolutionSeconds = plan.resolutionSeconds;
-  if (selection.start < selection.end) await noteLoss(hub, selection, wantsCluster, completeness);
+  noteRollUp(plan, tombstones, completeness);
+  const wantsCluster = clusterPredicate(hub, selection.matchers);
+  if (!isEmpty) await noteLoss(hub, selection, wantsCluster, completeness);
   return { selection, plan, completeness, tombstones };
+}
+
+function planOf(
+  hub: Hub,
+  selection: SeriesSelection,
+  rows: readonly BlockRow[],
+  tombstones: Tombstones,
+): QueryPlan<BlockRow> {
+  const { matchers, groupBy = [] } = selection;
+  const families = versionsByFamily(rows);
+  const deletionsOf = (row: BlockRow) => ({
+    told: tombstones.concerning(row, SETTLE_MS).all,
+    untold: untoldDeletions(row, tombstones, families, SETTLE_MS).withinReach,
+  });
+  const deletions = new Map(rows.map((row) => [row.blockId, deletionsOf(row)]));
+  return planQuery(rows, {
+    ...selection,
+    wantsService: servicePredicate(hub, matchers),
+    wantsCluster: clusterPredicate(hub, matchers),
+    allows: allowedBy(selection),
+    deletedFrom: ({ blockId }) => deletions.get(blockId)?.told ?? [],
+    untoldFrom: ({ blockId }) => deletions.get(blockId)?.untold ?? [],
+    uses: [...matchers.map(({ name }) => name), ...groupBy],
+  });
+}
+
+/** Finer blocks of the same families may lie beside the range, and have nothing in it: then nothing is left out. */
+async function leftOutOf(
+  hub: Hub,
+  selection: SeriesSelection,
+  rows: readonly BlockRow[],
+  tombstones: Tombstones,
+): Promise<QueryPlan['leftOut']> {
+  const wider = await findRows(hub, { ...selection, ...wholeTimeOf(rows, selection) });
+  return planOf(hub, selection, wider, tombstones).leftOut;
+}
+
+/** The range with all of the time of the blocks in it that rolled up labels. */
+function wholeTimeOf(rows: readonly BlockRow[], range: TimeSpan): TimeSpan {
+  return rows
+    .filter((row) => rolledUpIn(row).length > 0)
+    .reduce(
+      ({ start, end }, row) => ({ start: Math.min(start, row.minTime), end: Math.max(end, row.maxTime) }),
+      { start: range.start, end: range.end },
+    );
+}
+
+function noteRollUp(plan: QueryPlan<BlockRow>, tombstones: Tombstones, completeness: Completeness): void {
+  if (plan.leftOut !== undefined) {
+    completeness.complete = false;
+    completeness.notes.push(leftOutNote(plan.leftOut));
+  }
+  const kept = new Set<string>();
+  for (const { row } of plan.blocks) {
+    for (const id of keptDeletionsOf(row.batchIds)) kept.add(id);
+    for (const { id } of tombstones.untoldIn(row, SETTLE_MS).all) kept.add(id);
+  }
+  if (kept.size > 0) completeness.notes.push(keptDeletionsNote(kept.size));
 }
 
 /**

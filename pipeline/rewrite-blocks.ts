@@ -1,6 +1,7 @@
 import { type BlockJob, planRewrites, type RewriteJob } from '../core/compaction/plan-rewrites.ts';
-import type { Tombstones } from '../core/retention/tombstone.ts';
-import type { BlockRow } from '../storage/block-catalog.ts';
+import { deletionLeft } from '../core/retention/deletion-reach.ts';
+import type { Tombstone, Tombstones } from '../core/retention/tombstone.ts';
+import { blocksAround } from './blocks-around.ts';
 import { runCompactionJob } from './compact-blocks.ts';
 import { listQuarantinedGroups } from './compaction-quarantine.ts';
 import type { Hub } from './hub.ts';
@@ -18,8 +19,6 @@ export interface RewriteReport {
   /** Deletions that have nothing left to delete. */
   done: number;
 }
-
-const DAY_MS = 24 * 3_600_000;
 
 /**
  * Takes what was deleted out of blocks that no merge will touch soon, one after the other. What fails is left, and the
@@ -46,7 +45,7 @@ export async function rewriteBlocks(
 async function jobsOf(hub: Hub, tombstones: Tombstones): Promise<RewriteJob[]> {
   const nowMs = hub.clock();
   const rules = hub.settings.compaction;
-  const rows = await rowsAround(hub, tombstones);
+  const rows = await blocksAround(hub, tombstones.all);
   const resting = await restingGroups(hub);
   const jobs = planRewrites(rows, tombstones, { nowMs, settleMs: SETTLE_MS, rules });
   return jobs.filter(({ group }) => !resting.has(group));
@@ -59,29 +58,20 @@ export async function restingGroups(hub: Hub): Promise<ReadonlySet<string>> {
   return new Set(quarantined.filter(({ until }) => until > now).map(({ group }) => group));
 }
 
-/** All blocks of the time of the tombstones, and those that a joined block of that time sums. */
-function rowsAround(hub: Hub, tombstones: Tombstones): Promise<BlockRow[]> {
-  const { resolutions } = hub.settings.compaction;
-  const longest = resolutions.reduce((most, { joinMs }) => Math.max(most, joinMs), DAY_MS);
-  const from = Math.min(...tombstones.all.map(({ start }) => start)) - longest;
-  const until = Math.max(...tombstones.all.map(({ end }) => end)) + longest;
-  return hub.catalog.find({ tenant: hub.tenant, from: Math.max(0, from), until });
-}
-
 /**
  * A deletion leaves force when no batch can bring its range any more, however long it lay in the queue or among dead
- * letters, and no block is concerned.
+ * letters, and no block is concerned that can be rewritten.
  */
 async function endDone(hub: Hub, tombstones: Tombstones): Promise<number> {
   const now = hub.clock();
   const comesUntil = hub.settings.lateWindowMs + INBOX_AGE_MS;
   const over = tombstones.all.filter(({ end }) => end + comesUntil <= now);
   if (over.length === 0) return 0;
-  const rows = await rowsAround(hub, tombstones);
-  const concerned = new Set(
-    rows.flatMap((row) => tombstones.concerning(row, SETTLE_MS).all.map(({ id }) => id)),
-  );
-  const done = new Set(over.map(({ id }) => id).filter((id) => !concerned.has(id)));
+  const rows = await blocksAround(hub, over, true);
+  // What lies aside may be put back. What is out of reach is not waited for: its report says so.
+  const isDone = (one: Tombstone) =>
+    deletionLeft(one, rows, hub.compileRegex, SETTLE_MS).pending.length === 0;
+  const done = new Set(over.filter(isDone).map(({ id }) => id));
   if (done.size > 0) await endDeletions(hub, done);
   return done.size;
 }

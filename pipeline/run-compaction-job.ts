@@ -1,7 +1,9 @@
 import { newBlockId } from '../core/block/block-id.ts';
 import type { BlockReader } from '../core/block/block-reader.ts';
+import { rolledUpIn } from '../core/block/families.ts';
 import { BlockMerge, type MergeReport, readBatchTables } from '../core/block/merge-blocks.ts';
 import { compactFamilies } from '../core/compaction/compact-family.ts';
+import { rollUpAt } from '../core/compaction/compaction-rules.ts';
 import type { BlockJob } from '../core/compaction/plan-rewrites.ts';
 import { RetryableError } from '../core/errors.ts';
 import { type BlockRow, MAX_SWAP_BLOCKS } from '../storage/block-catalog.ts';
@@ -81,6 +83,9 @@ async function storeFamilies(
     level: job.level,
     resolutionSeconds: job.resolutionSeconds,
     downsampleTo: job.downsampleTo,
+    rollUpAt: isRewrite
+      ? await rollUpOfVersions(hub, job)
+      : (seconds: number) => rollUpAt(compaction, seconds),
     partBytesMax,
     partsMax: Math.max(1, Math.floor((MAX_SWAP_BLOCKS - removed) / (1 + job.downsampleTo.length))),
     nextBlockId: () => newBlockId(hub.clock(), () => hub.random()),
@@ -96,6 +101,18 @@ async function storeFamilies(
     report: merge.report,
     peakDatasetBytes: merge.peakDatasetBytes,
   };
+}
+
+/** What is made anew keeps the labels that it had, whatever the rules say by now. */
+async function rollUpOfVersions(
+  hub: Hub,
+  { versionIds }: BlockJob,
+): Promise<(resolutionSeconds: number) => readonly string[]> {
+  const rows = await Promise.all(versionIds.map((id) => hub.catalog.get(id)));
+  const found = new Map(
+    rows.flatMap((row) => (row === undefined ? [] : [[row.resolutionSeconds, rolledUpIn(row)]])),
+  );
+  return (seconds) => found.get(seconds) ?? [];
 }
 
 async function store(hub: Hub, row: BlockRow, bytes: Uint8Array, outputs: BlockRow[]): Promise<void> {

@@ -272,11 +272,15 @@ async function eachRow(
 
 type PlannedSelection = PlannedRead & { readonly type: ProfileType };
 
-async function planSelection(hub: Hub, selection: Selection, steps?: Steps): Promise<PlannedSelection> {
+async function planSelection(
+  hub: Hub,
+  selection: Selection & { readonly groupBy?: readonly string[] },
+  steps?: Steps,
+): Promise<PlannedSelection> {
   const type = parseProfileType(selection.profileType);
   const { matchers } = parseSelector(selection.selector);
-  const { start, end } = selection;
-  const planned = await planRead(hub, { matchers, start, end, profileType: type.id, steps });
+  const { start, end, groupBy } = selection;
+  const planned = await planRead(hub, { matchers, start, end, profileType: type.id, steps, groupBy });
   return { ...planned, type };
 }
 

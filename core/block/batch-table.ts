@@ -1,12 +1,15 @@
 import type { TimeSpan } from '../query/time-span.ts';
 
-// A block's batch table says where its rows come from. Five kinds of entries stand in it:
+// A block's batch table says where its rows come from. Seven kinds of entries stand in it:
 //   cluster/node/boot/sequence   a batch: rows of it can be told from rows that come twice
 //   cluster/sealed               batches of a cluster that are too old to come twice; their ids were shed
 //   <block id>                   in a downsampled block: the raw block (the family) whose rows it sums; in a raw block
 //                                that was rewritten: the one that it stands for
 //   ~partial                     series are gone from it that its coarser versions still hold
 //   ~hole:start:end              rows of [start, end) are gone from it, and its families answer for them
+//   ~rolled:name                 series that differed in this label alone are one: it is dropped. The name is encoded as in
+//                                a URL, so that it may hold any character
+//   ~kept:id                     what the deletion of this id names is still in it: it rolled up a label that tells it apart
 
 const SEALED = 'sealed';
 
@@ -54,6 +57,35 @@ export function holesOf(entries: readonly string[]): TimeSpan[] {
     const [, start, end] = /^~hole:(\d+):(\d+)$/.exec(entry) ?? [];
     return end === undefined ? [] : [{ start: Number(start), end: Number(end) }];
   });
+}
+
+const ROLLED = '~rolled:';
+const KEPT = '~kept:';
+
+/** The entry that says that a label was rolled up. */
+export function rolledEntry(label: string): string {
+  return `${ROLLED}${encodeURIComponent(label)}`;
+}
+
+/** Labels that a block rolled up, sorted: rows of it say nothing of them. */
+export function rolledLabelsOf(entries: readonly string[]): string[] {
+  return valuesAfter(ROLLED, entries).map(decodeURIComponent).sort();
+}
+
+/** The entry that says that what a deletion names could not be taken out. */
+export function keptEntry(deletionId: string): string {
+  return `${KEPT}${deletionId}`;
+}
+
+/** Deletions whose samples a block still holds, and cannot tell apart. */
+export function keptDeletionsOf(entries: readonly string[]): string[] {
+  return valuesAfter(KEPT, entries);
+}
+
+function valuesAfter(prefix: string, entries: readonly string[]): string[] {
+  const found: string[] = [];
+  for (const entry of entries) if (entry.startsWith(prefix)) found.push(entry.slice(prefix.length));
+  return found;
 }
 
 /** What stands for a batch, or for other sealed ones of its cluster, once its id is shed. */

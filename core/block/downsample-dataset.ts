@@ -1,22 +1,30 @@
 import { EntryAccumulator, greatestCommonDivisor } from '../profile/entry-accumulator.ts';
 import { exactTotal, ProfileRowsBuilder, sampleCount } from '../profile/profile-rows.ts';
+import { rolledUpSeries } from './roll-up-series.ts';
 import { rowOrder } from './rows-sections.ts';
 import { type BlockDataset, type BlockRows, spreadOf } from './window-spread.ts';
 
 // Downsampling sums the rows of one series whose windows start in the same step, stack by stack. Steps are aligned to
 // multiples of their length, so a coarser step never splits a finer one, and 1 h from 5 min equals 1 h from raw. Values
-// stay whole: a sum is kept in units of the common divisor of what it sums.
+// stay whole: a sum is kept in units of the common divisor of what it sums. Series that differ in labels alone that are
+// rolled up are one series from then on, and summed likewise.
 
 /**
- * The dataset with one row per series, profile type and step (more where a sum would pass 2^53 units). Symbols and
- * series are shared with the dataset that it is made of; every row refers to batch 0.
+ * The dataset with one row per series, profile type and step (more where a sum would pass 2^53 units). Symbols are
+ * shared with the dataset that it is made of, and series are while none is rolled up; every row refers to batch 0.
+ * @param rollUp names of labels that series lose
  * @throws Error when the sums differ from those of the input: a bug, and nothing may be published
  */
-export function downsampleDataset(dataset: BlockDataset, stepMs: number): BlockDataset {
+export function downsampleDataset(
+  dataset: BlockDataset,
+  stepMs: number,
+  rollUp: readonly string[] = [],
+): BlockDataset {
+  const { labelSets, seriesOf } = rolledUpSeries(dataset.labelSets, rollUp);
   const stackCount = dataset.symbols.stacks.count;
   const types = new Map<string, BlockRows>();
   for (const [profileType, rows] of dataset.types) {
-    const summed = downsampleRows(rows, stackCount, stepMs);
+    const summed = downsampleRows(renumbered(rows, seriesOf), stackCount, stepMs);
     if (exactTotal(summed) !== exactTotal(rows) || sampleCount(summed) !== sampleCount(rows)) {
       throw new Error(
         `downsampling ${dataset.service} ${profileType} changed its totals: refusing to publish`,
@@ -24,7 +32,12 @@ export function downsampleDataset(dataset: BlockDataset, stepMs: number): BlockD
     }
     types.set(profileType, summed);
   }
-  return { service: dataset.service, symbols: dataset.symbols, labelSets: dataset.labelSets, types };
+  return { service: dataset.service, symbols: dataset.symbols, labelSets, types };
+}
+
+function renumbered(rows: BlockRows, seriesOf: Uint32Array | undefined): BlockRows {
+  if (seriesOf === undefined) return rows;
+  return { ...rows, series: rows.series.subarray(0, rows.count).map((series) => seriesOf[series]!) };
 }
 
 function downsampleRows(rows: BlockRows, stackCount: number, stepMs: number): BlockRows {

@@ -1,4 +1,4 @@
-import { familiesOf, familyIdOf } from './batch-table.ts';
+import { familiesOf, familyIdOf, rolledLabelsOf } from './batch-table.ts';
 
 // A family is a raw block and its downsampled versions, as their batch tables name it. A joined block sums many.
 
@@ -11,6 +11,17 @@ interface FamilyRow {
 /** Whether it sums more than one family. */
 export function isJoined(row: FamilyRow): boolean {
   return row.resolutionSeconds > 0 && familiesOf(row.batchIds).length > 1;
+}
+
+/** Labels that a block rolled up. Its row alone tells. */
+export function rolledUpIn({ resolutionSeconds, batchIds }: Omit<FamilyRow, 'blockId'>): string[] {
+  // Raw blocks have all labels, and long tables.
+  return resolutionSeconds === 0 ? [] : rolledLabelsOf(batchIds);
+}
+
+/** Whether a block has each of these labels as it was. */
+export function hasLabels(row: Omit<FamilyRow, 'blockId'>, labels: readonly string[]): boolean {
+  return labels.length === 0 || !rolledUpIn(row).some((label) => labels.includes(label));
 }
 
 /** Resolutions from here on are kept equally long. */

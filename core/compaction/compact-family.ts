@@ -1,4 +1,4 @@
-import { sealedEntry } from '../block/batch-table.ts';
+import { rolledEntry, sealedEntry } from '../block/batch-table.ts';
 import { BlockWriter, type WrittenBlock } from '../block/block-writer.ts';
 import type { Codec } from '../block/codec.ts';
 import { downsampleDataset } from '../block/downsample-dataset.ts';
@@ -21,13 +21,15 @@ export interface FamilyOptions {
   readonly resolutionSeconds: number;
   /** Ascending, each a multiple of the one before. */
   readonly downsampleTo: readonly number[];
+  /** Labels that a downsampled block loses, at least those that finer ones lose; absent = none. */
+  readonly rollUpAt?: (resolutionSeconds: number) => readonly string[];
   readonly partBytesMax: number;
   /** Most families that may come of it: they have to fit one transaction. */
   readonly partsMax: number;
   readonly nextBlockId: () => string;
   /** The family that the output goes on to be: the merged block stands for it. Absent = the merged block is a new one. */
   readonly family?: string;
-  /** Entries that are added to the batch table of the merged block. */
+  /** Entries that are added to the batch tables. */
   readonly notes?: readonly string[];
 }
 
@@ -63,17 +65,26 @@ function tooManyParts(partsMax: number): RejectedError {
   );
 }
 
+/** A downsampled block being written. */
+interface Version {
+  readonly seconds: number;
+  readonly rollUp: readonly string[];
+  readonly writer: BlockWriter;
+}
+
 class FamilyWriter {
   lastService: string | undefined;
   readonly #options: FamilyOptions;
   readonly #merged: BlockWriter;
-  readonly #versions: { readonly seconds: number; readonly writer: BlockWriter }[];
+  readonly #versions: Version[];
 
   constructor(options: FamilyOptions, codec: Codec) {
     this.#options = options;
     this.#merged = new BlockWriter(codec, options.resolutionSeconds);
-    this.#versions = options.downsampleTo.map((seconds) => ({
+    const { downsampleTo, rollUpAt = () => [] } = options;
+    this.#versions = downsampleTo.map((seconds) => ({
       seconds,
+      rollUp: rollUpAt(seconds),
       writer: new BlockWriter(codec, seconds),
     }));
   }
@@ -89,8 +100,8 @@ class FamilyWriter {
     this.lastService = dataset.service;
     this.#merged.addDataset(dataset);
     let finer = dataset;
-    for (const { seconds, writer } of this.#versions) {
-      finer = downsampleDataset(finer, seconds * 1000);
+    for (const { seconds, rollUp, writer } of this.#versions) {
+      finer = downsampleDataset(finer, seconds * 1000, rollUp);
       writer.addDataset(finer);
     }
   }
@@ -101,10 +112,11 @@ class FamilyWriter {
     const meta = { blockId, tenant, level, resolutionSeconds };
     const table = [...new Set([...batchIds, ...(family === undefined ? [] : [family]), ...notes])];
     const merged = { ...this.#merged.finish(meta, table), batchIds: table };
-    const sources = [...new Set([...batchIds.map(sealedEntry), family ?? blockId])];
-    const versions = this.#versions.map(({ seconds, writer }) => {
+    const sources = [...table.map(sealedEntry), family ?? blockId];
+    const versions = this.#versions.map(({ seconds, rollUp, writer }) => {
       const metaOf = { blockId: nextBlockId(), tenant, level, resolutionSeconds: seconds };
-      return { ...writer.finish(metaOf, sources), batchIds: sources };
+      const batchIds = [...new Set([...sources, ...rollUp.map(rolledEntry)])];
+      return { ...writer.finish(metaOf, batchIds), batchIds };
     });
     return [merged, ...versions];
   }

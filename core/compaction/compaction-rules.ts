@@ -1,4 +1,5 @@
 import { RejectedError } from '../errors.ts';
+import { CLUSTER, SERVICE_NAME } from '../labels/labels.ts';
 
 const MIB = 1024 * 1024;
 const HOUR_MS = 3_600_000;
@@ -12,6 +13,11 @@ export interface ResolutionRule {
   readonly from: 'close' | 'seal';
   /** Blocks of so long a range, ms, become one once it is sealed; 0 = they stay apart. */
   readonly joinMs: number;
+  /**
+   * Labels that series lose from this resolution on, so that those that differ in them alone become one. Coarser
+   * resolutions lose them too. Absent = none.
+   */
+  readonly rollUp?: readonly string[];
 }
 
 /** What planning goes by. Every number can be set by whoever runs a hub. */
@@ -56,6 +62,32 @@ export const DEFAULT_COMPACTION_RULES: CompactionRules = {
   ],
 };
 
+/** From which resolution on labels are rolled up when whoever runs a hub names them alone, seconds. */
+const ROLL_UP_FROM_SECONDS = 3600;
+
+/** The rules with labels rolled up from 1 h on. */
+export function withRollUp(rules: CompactionRules, labels: readonly string[]): CompactionRules {
+  if (labels.length === 0) return rules;
+  const resolutions = rules.resolutions.map((rule) =>
+    rule.seconds < ROLL_UP_FROM_SECONDS ? rule : { ...rule, rollUp: labels },
+  );
+  return { ...rules, resolutions };
+}
+
+/** Labels that are rolled up at a resolution, sorted: its own, and those of all finer ones. */
+export function rollUpAt({ resolutions }: Pick<CompactionRules, 'resolutions'>, seconds: number): string[] {
+  const finer = resolutions.filter((rule) => rule.seconds <= seconds);
+  return [...new Set(finer.flatMap(({ rollUp = [] }) => rollUp))].sort();
+}
+
+/** Why a label cannot be rolled up; absent when it can. */
+export function rollUpProblem(label: string): string | undefined {
+  if (label === SERVICE_NAME || label === CLUSTER)
+    return `${label} cannot be rolled up: blocks are found, kept and deleted by it`;
+  if (label === '' || !label.isWellFormed()) return `${JSON.stringify(label)} is not the name of a label`;
+  return undefined;
+}
+
 /**
  * @param lateWindowMs how old windows may be that the hub takes
  * @throws RejectedError('invalid') when blocks could not be planned, or data not be told apart, by these rules
@@ -71,11 +103,13 @@ function problemOf(
 ): string | undefined {
   if (!resolutions.some(({ from }) => from === 'close'))
     return 'no resolution is made when an hour is closed; a closed hour is known by having one';
-  for (const [i, { seconds }] of resolutions.entries()) {
+  for (const [i, { seconds, rollUp = [] }] of resolutions.entries()) {
     const finer = resolutions[i - 1]?.seconds ?? 1;
     if (!Number.isInteger(seconds) || seconds <= 1 || seconds % finer !== 0 || seconds === finer)
       return `resolution ${seconds} s is not a multiple of ${finer} s; steps would be split`;
     if (86_400 % seconds !== 0) return `resolution ${seconds} s does not divide a day`;
+    const problem = rollUp.map(rollUpProblem).find((found) => found !== undefined);
+    if (problem !== undefined) return problem;
   }
   if (sealAfterMs < lateWindowMs)
     return `sealAfterMs is ${sealAfterMs}, lateWindowMs ${lateWindowMs}: batch ids would be shed while batches can come again`;

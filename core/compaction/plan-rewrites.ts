@@ -1,14 +1,15 @@
 import { isPartial } from '../block/batch-table.ts';
 import { isAnsweredByFamilies, isJoined, versionsByFamily } from '../block/families.ts';
 import type { TimeSpan } from '../query/time-span.ts';
-import { cutSteps, type Tombstones } from '../retention/tombstone.ts';
+import { untoldDeletions } from '../retention/deletion-reach.ts';
+import { cutSteps, type Tombstones, touchedSteps } from '../retention/tombstone.ts';
 import type { CompactionRules } from './compaction-rules.ts';
 import { type CompactionInput, type CompactionJob, isSealed, LEVEL_MAX } from './plan-compaction.ts';
 
 // What was deleted leaves a block when it is merged next. Blocks that no merge will touch soon are rewritten: of each
 // family its finest whole block, from which its coarser versions are made anew, so that all agree to the window. A
-// block that sums many families cannot be made anew from one of them: steps that a deletion takes in part are cut out
-// of it, and its families answer for them from then on.
+// block that sums many families cannot be made anew from one of them: steps that a deletion takes in part, or whose rows
+// it cannot tell, are cut out of it, and its families answer for them from then on.
 
 /** What planning needs of a block's index row. */
 export interface RewriteRow extends CompactionInput {
@@ -25,6 +26,8 @@ export interface RewriteJob extends Omit<CompactionJob, 'step'> {
   readonly tombstoneIds: readonly string[];
   /** Of a block that sums many families: what to cut out of it, since they answer for it. */
   readonly holes: readonly TimeSpan[];
+  /** Deletions that no block can tell the rows of any more: what is written goes on holding them, and says so. */
+  readonly keptIds: readonly string[];
   /** Deletions that had not settled by then are left to another job. */
   readonly plannedAt: number;
 }
@@ -51,29 +54,40 @@ export function planRewrites(
   tombstones: Tombstones,
   options: { readonly nowMs: number; readonly settleMs: number; readonly rules: CompactionRules },
 ): RewriteJob[] {
-  const concerning = (row: RewriteRow) => tombstones.concerning(row, options.settleMs);
+  const { settleMs } = options;
+  const families = versionsByFamily(rows);
+  const concerning = (row: RewriteRow) => tombstones.concerning(row, settleMs);
+  const untold = (row: RewriteRow) => untoldDeletions(row, tombstones, families, settleMs);
+  const idsOf = (deletions: readonly { readonly id: string }[]) => deletions.map(({ id }) => id);
   const jobOf = (group: string, blocks: readonly RewriteRow[]): RewriteJob => ({
     ...rewriteJob(group, blocks),
-    tombstoneIds: concerning(blocks[0]!).all.map(({ id }) => id),
+    tombstoneIds: idsOf(concerning(blocks[0]!).all),
+    keptIds: idsOf(untold(blocks[0]!).outOfReach),
     plannedAt: options.nowMs,
   });
-  const families = versionsByFamily(rows);
   const jobs: RewriteJob[] = [];
   for (const [family, versions] of families) {
     if (isMergedSoon(versions, options)) continue;
     // One that lacks series cannot give them to coarser ones.
     const apart = versions.filter((row) => isPartial(row.batchIds));
     const together = versions.filter((row) => !isPartial(row.batchIds));
-    for (const block of [...apart.map((row) => [row]), together])
-      if (block.some((row) => !concerning(row).isEmpty)) jobs.push(jobOf(`rewrite-${family}`, block));
+    for (const block of [...apart.map((row) => [row]), together]) {
+      const [finest] = block;
+      // What it cannot tell is not taken out of coarser ones either.
+      const told = finest === undefined ? tombstones : tombstones.toldBy(finest);
+      const isConcerned = (row: RewriteRow) =>
+        !told.concerning(row, settleMs).isEmpty || !told.untoldIn(row, settleMs).isEmpty;
+      if (block.some(isConcerned)) jobs.push(jobOf(`rewrite-${family}`, block));
+    }
   }
   for (const row of rows) {
     if (!isJoined(row)) continue;
     const deletions = concerning(row);
-    if (deletions.isEmpty) continue;
-    const holes = isAnsweredByFamilies(row, families)
-      ? cutSteps(deletions.all, row.resolutionSeconds * 1000)
-      : [];
+    const { withinReach } = untold(row);
+    if (deletions.isEmpty && withinReach.length === 0) continue;
+    const stepMs = row.resolutionSeconds * 1000;
+    const cut = isAnsweredByFamilies(row, families) ? cutSteps(deletions.all, stepMs) : [];
+    const holes = [...cut, ...touchedSteps(withinReach, stepMs)];
     jobs.push({ ...jobOf(`rewrite-${row.blockId}`, [row]), holes });
   }
   return jobs;
@@ -93,7 +107,7 @@ function isMergedSoon(
 function rewriteJob(
   group: string,
   [finest, ...coarser]: readonly RewriteRow[],
-): Omit<RewriteJob, 'tombstoneIds' | 'plannedAt'> {
+): Omit<RewriteJob, 'tombstoneIds' | 'keptIds' | 'plannedAt'> {
   return {
     group,
     step: 'rewrite',

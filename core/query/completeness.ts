@@ -1,6 +1,11 @@
+import type { LeftOutTime } from './rolled-up-blocks.ts';
+
 /** How complete an answer is. Every answer carries one, and every host, page and tool uses these words. */
 export interface Completeness {
-  /** True when every block of the selection was read, and no sample of its clusters and time is known lost. */
+  /**
+   * True when every block of the selection was read, and no sample of its clusters and time is known lost. What is kept
+   * without a label that was asked for cannot be read.
+   */
   complete: boolean;
   blocksRead: number;
   bytesRead: number;
@@ -44,4 +49,25 @@ export function newCompleteness(): Completeness {
     coveredMs: 0,
     notes: [],
   };
+}
+
+/** Says what an answer lacks because labels that it depends on were rolled up, and what to do. */
+export function leftOutNote({ labels, start, end, resolutionSeconds }: LeftOutTime): string {
+  const names = labels.join(' and ');
+  return (
+    `${names} ${labels.length === 1 ? 'is' : 'are'} rolled up in windows of ${stepText(resolutionSeconds)} and more: ` +
+    `what of the time from ${new Date(start).toISOString()} to ${new Date(end).toISOString()} is kept in no finer ` +
+    `windows is left out; ask without ${names} for the sum of it`
+  );
+}
+
+function stepText(seconds: number): string {
+  if (seconds % 86_400 === 0) return `${seconds / 86_400} d`;
+  return seconds % 3600 === 0 ? `${seconds / 3600} h` : `${seconds / 60} min`;
+}
+
+/** Says that sums hold what was deleted. */
+export function keptDeletionsNote(count: number): string {
+  const deletions = count === 1 ? 'a deletion asks' : `${count} deletions ask`;
+  return `${deletions} for labels that are rolled up in some of the blocks read: sums may still hold what was deleted`;
 }

@@ -1,7 +1,14 @@
 import { clustersOf, familiesOf, familyIdOf, holesOf, isBatchId, isPartial } from '../block/batch-table.ts';
 import { sharedBatches } from '../block/duplicate-rows.ts';
-import { isAnsweredByFamilies, isJoined, versionsByFamily } from '../block/families.ts';
-import { cutSteps } from '../retention/tombstone.ts';
+import { hasLabels, isAnsweredByFamilies, isJoined, versionsByFamily } from '../block/families.ts';
+import { cutSteps, touchedSteps } from '../retention/tombstone.ts';
+import {
+  answersWithLabels,
+  type LeftOutTime,
+  leftOutTime,
+  missedVersions,
+  versionsWithLabels,
+} from './rolled-up-blocks.ts';
 import { type TimeSpan, withoutSpans } from './time-span.ts';
 
 // Planning is pure: index rows in, what to read out. It prunes by time, service, cluster and profile type before any
@@ -13,6 +20,9 @@ import { type TimeSpan, withoutSpans } from './time-span.ts';
 // blocks have none coarser and are read as they are. So every window counts once, whatever was downsampled so far.
 //
 // Steps that a deletion takes in part are read finer as well, until the block is rewritten without what was deleted.
+//
+// Blocks that rolled up a label that the answer depends on cannot give it: finer ones do that have it. What is kept in no
+// such block is left out, and the plan says so.
 
 /** What planning needs of a block's index row. Times are ms, half-open. */
 export interface IndexRow {
@@ -43,6 +53,12 @@ export interface PlanRequest {
   readonly allows?: (resolutionSeconds: number) => boolean;
   /** Times of deletions that a block may still hold rows of; absent = none. */
   readonly deletedFrom?: (row: IndexRow) => readonly TimeSpan[];
+  /** Times of deletions whose rows the block cannot tell, and finer ones can; absent = none. */
+  readonly untoldFrom?: (row: IndexRow) => readonly TimeSpan[];
+  /** Labels that the answer depends on; absent = none. */
+  readonly uses?: readonly string[];
+  /** Labels that are wanted where finer blocks have them; what lacks them answers all the same. Absent = none. */
+  readonly prefers?: readonly string[] | 'all';
 }
 
 /** One block to read, which of its services, and which of its windows. */
@@ -61,12 +77,14 @@ export interface QueryPlan<Row extends IndexRow = IndexRow> {
   readonly shared: ReadonlySet<string>;
   /** Coarsest resolution that answers, in seconds; 0 = raw. */
   readonly resolutionSeconds: number;
+  /** What is left out because it is kept without a label that the answer depends on alone; absent = nothing. */
+  readonly leftOut?: LeftOutTime;
 }
 
 const NONE: ReadonlySet<string> = new Set();
 
 export function planQuery<Row extends IndexRow>(all: readonly Row[], request: PlanRequest): QueryPlan<Row> {
-  const { start, end, allows = () => false, deletedFrom = () => [] } = request;
+  const { start, end, allows = () => false, deletedFrom = () => [], untoldFrom = () => [] } = request;
   // What lost the clusters that are asked for must not stand before coarser ones that have them.
   const rows = all.filter((row) => !isPartial(row.batchIds) || mayHoldCluster(row, request));
   const versionsOf = versionsByFamily(rows);
@@ -74,7 +92,8 @@ export function planQuery<Row extends IndexRow>(all: readonly Row[], request: Pl
   const isWanted = (row: Row) =>
     allows(row.resolutionSeconds) || !familiesOf(row.batchIds).some((family) => versionsOf.has(family));
   const cutStepsOf = (row: Row) => cutSteps(deletedFrom(row), row.resolutionSeconds * 1000);
-  const joined = rows.filter((row) => isJoined(row) && isWanted(row));
+  const sums = rows.filter(isJoined);
+  const joined = sums.filter((row) => isWanted(row) && answersWithLabels(row, versionsOf, request));
   joined.sort((a, b) => b.resolutionSeconds - a.resolutionSeconds);
   const chosen: Chosen<Row>[] = [];
   const spoken = new Map<string, TimeSpan[]>();
@@ -86,6 +105,7 @@ export function planQuery<Row extends IndexRow>(all: readonly Row[], request: Pl
         ...families.flatMap((family) => spoken.get(family) ?? []),
         ...holesOf(row.batchIds),
         ...(isAnsweredByFamilies(row, versionsOf) ? cutStepsOf(row) : []),
+        ...touchedSteps(untoldFrom(row), row.resolutionSeconds * 1000),
       ],
     );
     const spans = left.flatMap((span) =>
@@ -95,14 +115,20 @@ export function planQuery<Row extends IndexRow>(all: readonly Row[], request: Pl
     chosen.push({ row, spans });
   }
   const summed = new SummedBatches();
+  // What cannot be answered, as it would have been read.
+  const missed: Chosen<Row>[] = sums
+    .filter((row) => !hasLabels(row, request.uses ?? []) && !isAnsweredByFamilies(row, versionsOf))
+    .map((row) => ({ row, spans: [{ start, end }] }));
   for (const [family, versions] of versionsOf) {
     const left = withoutSpans([{ start, end }], spoken.get(family) ?? []);
-    const isCut = (row: Row) => cutStepsOf(row).length > 0;
+    const isCut = (row: Row) => cutStepsOf(row).length > 0 || untoldFrom(row).length > 0;
     const raw = versions[0]!;
-    const read = versions.some((row) => isPartial(row.batchIds))
-      ? chooseByService(versions, left, allows, isCut)
-      : [chooseVersion(versions, left, allows, isCut)].filter((one) => one !== undefined);
+    const having = versionsWithLabels(versions, request);
+    const read = having.some((row) => isPartial(row.batchIds))
+      ? chooseByService(having, left, allows, isCut)
+      : [chooseVersion(having, left, allows, isCut)].filter((one) => one !== undefined);
     chosen.push(...read);
+    missed.push(...missedVersions(versions, having, request).map((one) => ({ ...one, spans: left })));
     // A copy of what is read downsampled counts no more, wherever it is.
     if (raw.resolutionSeconds === 0 && (spoken.has(family) || !read.some(({ row }) => row === raw)))
       summed.add(raw);
@@ -113,6 +139,10 @@ export function planQuery<Row extends IndexRow>(all: readonly Row[], request: Pl
     blocks,
     shared: sharedBatches(raw.map(({ row }) => row.batchIds)),
     resolutionSeconds: blocks.reduce((most, { row }) => Math.max(most, row.resolutionSeconds), 0),
+    leftOut: leftOutTime(
+      missed.flatMap((one) => plannedBlock(one, request, spoken, summed)),
+      request,
+    ),
   };
 }
 
@@ -130,7 +160,7 @@ function chooseVersion<Row extends IndexRow>(
   allows: (resolutionSeconds: number) => boolean,
   isCut: (row: Row) => boolean,
 ): Chosen<Row> | undefined {
-  if (spans.length === 0) return undefined;
+  if (spans.length === 0 || versions.length === 0) return undefined;
   const finest = versions[0]!;
   const finestWhole = versions.find((row) => !isPartial(row.batchIds));
   for (const row of [...versions].reverse()) {

@@ -1,4 +1,5 @@
 import { clustersOf } from '../block/batch-table.ts';
+import { rolledUpIn } from '../block/families.ts';
 import { RejectedError } from '../errors.ts';
 import { CLUSTER, type Labels, labelsOf, SERVICE_NAME } from '../labels/labels.ts';
 import { type CompileRegex, compileMatchers } from '../labels/matcher.ts';
@@ -23,6 +24,7 @@ export const TOMBSTONES_MAX = 1000;
 /** What a block says of itself without being read. Times are ms, half-open. */
 export interface TombstoneRow {
   readonly level: number;
+  readonly resolutionSeconds: number;
   readonly minTime: number;
   readonly maxTime: number;
   readonly createdAt: number;
@@ -36,6 +38,8 @@ interface Compiled {
   /** What the matchers on one label alone say of its value. */
   readonly matchesCluster: (value: string) => boolean;
   readonly matchesService: (value: string) => boolean;
+  /** Labels that its matchers ask for. */
+  readonly labels: readonly string[];
 }
 
 /** Tombstones in force, ready to be asked. */
@@ -73,12 +77,30 @@ export class Tombstones {
     return this.#where(({ tombstone: { createdAt } }) => createdAt + settleMs <= nowMs);
   }
 
+  /** Those whose rows a block can tell: it rolled up none of the labels that they ask for. */
+  toldBy(row: TombstoneRow): Tombstones {
+    const rolledUp = rolledUpIn(row);
+    return rolledUp.length === 0 ? this : this.#where(({ labels }) => !asksForAny(labels, rolledUp));
+  }
+
   /**
-   * Tombstones that a block may still hold rows of, by what its index row says. A merge dates its output by when it
-   * read the tombstones that it applied.
+   * Tombstones that a block may still hold rows of, and can tell them, by what its index row says. A merge dates its
+   * output by when it read the tombstones that it applied.
    * @param settleMs how far clocks may be apart, and a reader behind a writer
    */
   concerning(row: TombstoneRow, settleMs: number): Tombstones {
+    return this.#touching(row, settleMs).toldBy(row);
+  }
+
+  /** Tombstones that a block may still hold rows of, and cannot tell: they must not be applied to it. */
+  untoldIn(row: TombstoneRow, settleMs: number): Tombstones {
+    const rolledUp = rolledUpIn(row);
+    const isUntold = ({ labels }: Compiled) => asksForAny(labels, rolledUp);
+    return rolledUp.length === 0 ? NO_TOMBSTONES : this.#touching(row, settleMs).#where(isUntold);
+  }
+
+  #touching(row: TombstoneRow, settleMs: number): Tombstones {
+    if (this.isEmpty) return this;
     const clusters = clustersOf(row.batchIds);
     return (
       this.#where(({ tombstone: { start, end } }) => row.minTime < end && row.maxTime > start)
@@ -95,6 +117,12 @@ export class Tombstones {
   }
 }
 
+const NO_TOMBSTONES = Tombstones.of([], () => () => false);
+
+function asksForAny(labels: readonly string[], rolledUp: readonly string[]): boolean {
+  return labels.some((label) => rolledUp.includes(label));
+}
+
 function compile(tombstone: Tombstone, compileRegex: CompileRegex): Compiled {
   const { matchers } = parseSelector(tombstone.selector);
   const ofLabel = (label: string) => {
@@ -109,6 +137,7 @@ function compile(tombstone: Tombstone, compileRegex: CompileRegex): Compiled {
     matches: compileMatchers(matchers, compileRegex),
     matchesCluster: ofLabel(CLUSTER),
     matchesService: ofLabel(SERVICE_NAME),
+    labels: matchers.map(({ name }) => name),
   };
 }
 
@@ -133,6 +162,14 @@ export function cutSteps(spans: readonly TimeSpan[], stepMs: number): TimeSpan[]
   const edges = spans.flatMap(({ start, end }) => [start, end]).filter((edge) => edge % stepMs !== 0);
   const starts = new Set(edges.map((edge) => Math.floor(edge / stepMs) * stepMs));
   return [...starts].sort((a, b) => a - b).map((start) => ({ start, end: start + stepMs }));
+}
+
+/** The steps of that length that spans touch, each span's together; not disjoint. */
+export function touchedSteps(spans: readonly TimeSpan[], stepMs: number): TimeSpan[] {
+  return spans.map(({ start, end }) => ({
+    start: Math.floor(start / stepMs) * stepMs,
+    end: Math.ceil(end / stepMs) * stepMs,
+  }));
 }
 
 /** @throws RejectedError('invalid') for a range or a selector that deletes nothing, or everything by mistake */

@@ -1,15 +1,29 @@
 // Compaction and downsampling change no answer. Days of random windows, some late, some twice, are published and
 // compacted step by step; after every job, questions about random ranges have the answer that the windows themselves
-// give: the same flame graph, total, samples, and timeline with its peaks.
+// give: the same flame graph, total, samples, and timeline with its peaks. Pods are rolled up from some resolution on, by
+// rules that change now and then, and asked for all the same.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { labelValue } from '../../core/labels/labels.ts';
 import { compactBlocks, deleteMarkedBlocks, runCompactionJob } from '../../pipeline/compact-blocks.ts';
 import { defaultHubSettings, type HubSettings } from '../../pipeline/hub.ts';
+import { listLabelNames, listLabelValues } from '../../pipeline/list-labels.ts';
 import { planJobs } from '../../pipeline/plan-jobs.ts';
 import { roundStep, selectSeries } from '../../pipeline/run-query.ts';
 import { CPU, RUNS, randomFrom, SEED } from '../core/block/fixtures.ts';
-import { ask, expected, publishRows, type Question, randomBatch, type WindowRow } from './fleet-history.ts';
+import {
+  ask,
+  expected,
+  isAsked,
+  publishRows,
+  type Question,
+  randomBatch,
+  randomPod,
+  randomRollUp,
+  selectorOf,
+  type WindowRow,
+} from './fleet-history.ts';
 import { type MemoryHub, memoryHub } from './memory-hub.ts';
 
 const HOUR = 3_600_000;
@@ -21,12 +35,14 @@ function randomQuestion(random: () => number, from: number, until: number): Ques
   const at = () => Math.floor((from - HOUR + random() * (until - from + 2 * HOUR)) / grain) * grain;
   const [start, end] = [at(), at()].sort((a, b) => a - b);
   const service = random() < 0.8 ? 'shop' : 'cart';
-  return { start: start!, end: end! + 1, service, maxPoints: [2, 30, 240][Math.floor(random() * 3)]! };
+  const maxPoints = [2, 30, 240][Math.floor(random() * 3)]!;
+  return { start: start!, end: end! + 1, service, maxPoints, pod: randomPod(random) };
 }
 
 /** Half of the time limits so small that jobs are cut, and outputs too. */
 function randomSettings(random: () => number): HubSettings {
-  if (random() < 0.5) return defaultHubSettings;
+  const rolledUp = randomRollUp(random, defaultHubSettings.compaction);
+  if (random() < 0.5) return { ...defaultHubSettings, compaction: rolledUp };
   const small = {
     blocksMax: 12,
     bytesMax: 20_000,
@@ -34,8 +50,7 @@ function randomSettings(random: () => number): HubSettings {
     datasetBytesMax: 1500,
     rejoinBytesMax: 2000,
   };
-  const compaction = { ...defaultHubSettings.compaction, fanIn: 3, ...small };
-  return { ...defaultHubSettings, compaction };
+  return { ...defaultHubSettings, compaction: { ...rolledUp, fanIn: 3, ...small } };
 }
 
 async function checkAnswers(
@@ -52,6 +67,7 @@ async function checkAnswers(
     assert.deepEqual(answer, wanted, `flame graph of ${JSON.stringify(question)}`);
     assert.deepEqual(points, expectedPoints, `timeline of ${JSON.stringify(question)}`);
     await checkSeries(hub, rows, question, random);
+    if (random() < 0.2) await checkLabels(hub, rows, question);
   }
 }
 
@@ -59,23 +75,47 @@ async function checkAnswers(
 async function checkSeries(
   hub: MemoryHub,
   rows: readonly WindowRow[],
-  { start, end, service, maxPoints }: Question,
+  { start, end, service, pod }: Question,
   random: () => number,
 ): Promise<void> {
   const stepMs = [10_000, 1_728_000, 300_000, HOUR, 5 * HOUR, 2 * DAY][Math.floor(random() * 6)]!;
-  const selection = { profileType: CPU, selector: `{service_name="${service}"}`, start, end };
+  const selection = { profileType: CPU, selector: selectorOf({ service, pod }), start, end };
   const last = start + Math.floor((end - start) / stepMs) * stepMs;
-  const range = { start: start - stepMs + 1, end: last + 1, service, maxPoints };
-  const request = { ...selection, stepMs, groupBy: [] };
-  const { series } = await selectSeries(hub, { ...request, aggregation: 'sum' });
-  const sum = series.flatMap(({ points }) => points).reduce((total, { value }) => total + value, 0);
-  assert.equal(BigInt(sum), expected(rows, range, DAY).total, `series of ${JSON.stringify(request)}`);
+  const request = { ...selection, stepMs, groupBy: random() < 0.5 ? [] : ['pod'] };
+  const { series, completeness } = await selectSeries(hub, { ...request, aggregation: 'sum' });
+  const sums: Record<string, number> = {};
+  for (const { labels, points } of series)
+    sums[labelValue(labels, 'pod')] = points.reduce((total, { value }) => total + value, 0);
+  const wanted: Record<string, number> = {};
+  for (const row of rows) {
+    if (!isAsked({ service, pod }, row) || row.start <= start - stepMs || row.start > last) continue;
+    const of = request.groupBy.length === 0 ? '' : row.pod;
+    wanted[of] = Object.values(row.stacks).reduce((total, value) => total + value, wanted[of] ?? 0);
+  }
+  assert.deepEqual([sums, completeness.complete], [wanted, true], `series of ${JSON.stringify(request)}`);
+}
+
+/** Every pod that has windows in the range is listed. Those of windows beside it, in the same blocks, may be. */
+async function checkLabels(hub: MemoryHub, rows: readonly WindowRow[], question: Question): Promise<void> {
+  const { start, end, service } = question;
+  const range = { start, end, matchers: [selectorOf({ service })] };
+  const isWanted = (row: WindowRow) => isAsked({ service }, row) && row.start >= start && row.start < end;
+  const pods = new Set(rows.filter(isWanted).map(({ pod }) => pod));
+  const listed = new Set(await listLabelValues(hub, { ...range, name: 'pod' }));
+  assert.deepEqual(
+    [...pods].filter((pod) => !listed.has(pod)),
+    [],
+    `pods of ${JSON.stringify(question)}`,
+  );
+  if (pods.size === 0) return;
+  assert.ok((await listLabelNames(hub, range)).includes('pod'), `names of ${JSON.stringify(question)}`);
 }
 
 async function live(hub: MemoryHub, random: () => number, rows: WindowRow[], until: number): Promise<void> {
   const batches: WindowRow[][] = [];
   while (hub.now < until) {
     hub.now += Math.floor(random() * 8 * HOUR);
+    if (random() < 0.05) hub.settings = randomSettings(random);
     for (let i = Math.floor(random() * 6); i > 0; i--) {
       const age = random() < 0.6 ? HOUR : 70 * HOUR;
       const batch = randomBatch(random, Math.max(START, hub.now - age), hub.now);

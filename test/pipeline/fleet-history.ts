@@ -1,4 +1,5 @@
 import { BlockBuilder } from '../../core/block/block-builder.ts';
+import type { CompactionRules } from '../../core/compaction/compaction-rules.ts';
 import type { CallTree } from '../../core/flamegraph/call-tree.ts';
 import type { Hub } from '../../pipeline/hub.ts';
 import { blockRowOf } from '../../pipeline/process-batches.ts';
@@ -46,6 +47,22 @@ export function randomBatch(random: () => number, from: number, until: number): 
   return [...rows.values()];
 }
 
+/** Rules that roll up pods from a random resolution on, or not at all. */
+export function randomRollUp(random: () => number, rules: CompactionRules): CompactionRules {
+  const from = [300, 3600, 3600, 86_400, Number.POSITIVE_INFINITY][Math.floor(random() * 5)]!;
+  const resolutions = rules.resolutions.map((rule) =>
+    rule.seconds < from ? { ...rule, rollUp: undefined } : { ...rule, rollUp: ['pod'] },
+  );
+  return { ...rules, resolutions };
+}
+
+/** A pod to ask for, mostly none. */
+export function randomPod(random: () => number): Question['pod'] {
+  if (random() < 0.6) return undefined;
+  const value = ['p0', 'p1', 'p2', ''][Math.floor(random() * 4)]!;
+  return { op: random() < 0.6 ? '=' : '!=', value };
+}
+
 /** Makes rows visible as one level-0 block. */
 export async function publishRows(hub: Hub, rows: readonly WindowRow[]): Promise<void> {
   const block = new BlockBuilder();
@@ -60,8 +77,11 @@ export async function publishRows(hub: Hub, rows: readonly WindowRow[]): Promise
 export interface Question {
   readonly start: number;
   readonly end: number;
+  /** Empty = all. */
   readonly service: string;
   readonly maxPoints: number;
+  /** Absent = all of them. */
+  readonly pod?: { readonly op: '=' | '!='; readonly value: string };
 }
 
 export interface Answer {
@@ -70,13 +90,29 @@ export interface Answer {
   readonly total: bigint;
   readonly samples: number;
   readonly points: unknown[];
+  /** Whether both answers say that they are. */
+  readonly complete: boolean;
 }
 
 export async function ask(hub: Hub, question: Question): Promise<Answer> {
-  const selection = { ...question, profileType: CPU, selector: `{service_name="${question.service}"}` };
+  const selection = { ...question, profileType: CPU, selector: selectorOf(question) };
   const { tree, total, completeness } = await selectTree(hub, selection);
-  const { points } = await selectTimeline(hub, selection);
-  return { tree: foldedOf(tree), total, samples: completeness.samples, points };
+  const timeline = await selectTimeline(hub, selection);
+  const complete = completeness.complete && timeline.completeness.complete;
+  return { tree: foldedOf(tree), total, samples: completeness.samples, points: timeline.points, complete };
+}
+
+/** The series that a question is about. */
+export function selectorOf({ service, pod }: Pick<Question, 'service' | 'pod'>): string {
+  const ofService = service === '' ? [] : [`service_name="${service}"`];
+  const ofPod = pod === undefined ? [] : [`pod${pod.op}"${pod.value}"`];
+  return `{${[...ofService, ...ofPod].join(',')}}`;
+}
+
+/** Whether it is about a row, whatever its time. */
+export function isAsked({ service, pod }: Pick<Question, 'service' | 'pod'>, row: WindowRow): boolean {
+  if (service !== '' && row.service !== service) return false;
+  return pod === undefined || (row.pod === pod.value) === (pod.op === '=');
 }
 
 function foldedOf(tree: CallTree): Record<string, number> {
@@ -97,7 +133,7 @@ export function expected(rows: readonly WindowRow[], question: Question, stepMs:
   let total = 0n;
   let samples = 0;
   for (const row of rows) {
-    if (row.service !== question.service || row.start < question.start || row.start >= question.end) continue;
+    if (!isAsked(question, row) || row.start < question.start || row.start >= question.end) continue;
     let value = 0;
     for (const [path, self] of Object.entries(row.stacks)) {
       tree[path] = (tree[path] ?? 0) + self;
@@ -121,5 +157,6 @@ export function expected(rows: readonly WindowRow[], question: Question, stepMs:
     point.most = Math.max(point.most!, value);
     points.set(timeMs, point);
   }
-  return { tree, total, samples, points: [...points.values()].sort((a, b) => a.timeMs - b.timeMs) };
+  const sorted = [...points.values()].sort((a, b) => a.timeMs - b.timeMs);
+  return { tree, total, samples, points: sorted, complete: true };
 }

@@ -21,6 +21,7 @@ function tombstone(selector: string, more: Partial<Tombstone> = {}): Tombstone {
 function row(more: Partial<TombstoneRow> = {}): TombstoneRow {
   return {
     level: 1,
+    resolutionSeconds: 0,
     minTime: 50,
     maxTime: 150,
     createdAt: 4000,

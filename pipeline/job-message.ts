@@ -25,7 +25,8 @@ function isJob(job: Partial<Record<keyof CompactionJob, unknown>>): boolean {
     [job.level, job.resolutionSeconds].every(isCount) &&
     isListOf(job.blockIds, isText) &&
     isListOf(job.versionIds, isText) &&
-    isListOf(job.downsampleTo, isCount)
+    isListOf(job.downsampleTo, isCount) &&
+    (job.shards === undefined || isCount(job.shards))
   );
 }
 

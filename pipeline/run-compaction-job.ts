@@ -5,6 +5,7 @@ import { BlockMerge, type MergeReport, readBatchTables } from '../core/block/mer
 import { compactFamilies } from '../core/compaction/compact-family.ts';
 import { rollUpAt } from '../core/compaction/compaction-rules.ts';
 import type { BlockJob } from '../core/compaction/plan-rewrites.ts';
+import { shardOf } from '../core/compaction/service-shard.ts';
 import { RetryableError } from '../core/errors.ts';
 import { type BlockRow, MAX_SWAP_BLOCKS } from '../storage/block-catalog.ts';
 import { blockKey } from '../storage/names.ts';
@@ -23,6 +24,8 @@ export interface JobResult {
   readonly report: MergeReport;
   readonly peakDatasetBytes: number;
 }
+
+const HOUR_MS = 3_600_000;
 
 /** Inputs of a job that are this small together are each read whole: one request instead of one per service. */
 const WHOLE_INPUTS_BYTES_MAX = 64 * 1024 * 1024;
@@ -66,9 +69,10 @@ async function storeFamilies(
 ): Promise<Omit<JobResult, 'inputs' | 'outputs'> | undefined> {
   const { compaction } = hub.settings;
   const isRewrite = job.step === 'rewrite' || job.step === 'expire';
-  // What stands for one family must stay one block; that it was one bounds it.
-  const datasetBytesMax = isRewrite ? Number.POSITIVE_INFINITY : compaction.datasetBytesMax;
-  const partBytesMax = isRewrite ? Number.POSITIVE_INFINITY : compaction.partBytesMax;
+  // What stands for families must stay one block; that it was one bounds it, and what a join takes.
+  const isWhole = isRewrite || job.step === 'join';
+  const datasetBytesMax = isWhole ? Number.POSITIVE_INFINITY : compaction.datasetBytesMax;
+  const partBytesMax = isWhole ? Number.POSITIVE_INFINITY : compaction.partBytesMax;
   const readers = await openInputs(hub, inputs);
   const deletions = await deletionsOf(hub, job, inputs, readers);
   if (deletions === undefined) return undefined;
@@ -76,8 +80,10 @@ async function storeFamilies(
     ...deletions.merge,
     datasetBytesMax,
     beforeDataset: () => lease.keep(),
+    groupOf: (service) => shardOf(service, job.shards ?? 1),
   });
   const removed = job.blockIds.length + job.versionIds.length;
+  const startsBy = endOfHour(inputs) - 1;
   const options = {
     tenant: hub.tenant,
     level: job.level,
@@ -94,7 +100,7 @@ async function storeFamilies(
   };
   for await (const family of compactFamilies(merge, options, hub.codec)) {
     for (const block of family)
-      await store(hub, blockRowOf(block, deletions.createdAt), block.bytes, outputs);
+      await store(hub, startingBy(startsBy, blockRowOf(block, deletions.createdAt)), block.bytes, outputs);
   }
   return {
     samples: readers.reduce((sum, reader) => sum + samplesOf(reader), 0),
@@ -113,6 +119,20 @@ async function rollUpOfVersions(
     rows.flatMap((row) => (row === undefined ? [] : [[row.resolutionSeconds, rolledUpIn(row)]])),
   );
   return (seconds) => found.get(seconds) ?? [];
+}
+
+/** Of the hour in which the last input starts. */
+function endOfHour(inputs: readonly BlockRow[]): number {
+  const newest = inputs.reduce((latest, { minTime }) => Math.max(latest, minTime), 0);
+  return (Math.floor(newest / HOUR_MS) + 1) * HOUR_MS;
+}
+
+/**
+ * Blocks that hold the same batch belong to the same hour, or the batch would be summed in two: a part of it may have
+ * begun when its first windows were over, an hour later.
+ */
+function startingBy(time: number, row: BlockRow): BlockRow {
+  return { ...row, minTime: Math.min(row.minTime, time) };
 }
 
 async function store(hub: Hub, row: BlockRow, bytes: Uint8Array, outputs: BlockRow[]): Promise<void> {

@@ -1,6 +1,7 @@
 import { type Labels, labelsKey } from '../labels/labels.ts';
-import { isBatchId } from './batch-table.ts';
+import { BatchRuns, batchIdsOf } from './batch-runs.ts';
 import type { RowTotals } from './rows-sections.ts';
+import { eachSharedRun } from './shared-runs.ts';
 
 /**
  * Tells rows that were seen before. Delivery is at least once, so two blocks may hold the same batch; a row is
@@ -9,16 +10,18 @@ import type { RowTotals } from './rows-sections.ts';
  */
 export class DuplicateRows {
   readonly #shared: ReadonlySet<string>;
+  readonly #runs: BatchRuns;
   readonly #seen = new Set<string>();
 
   /** @param shared ids of the batches that more than one input holds */
   constructor(shared: ReadonlySet<string>) {
     this.#shared = shared;
+    this.#runs = new BatchRuns(shared);
   }
 
-  /** Whether any row of this block can be a duplicate. */
-  concerns(batchIds: readonly string[]): boolean {
-    return this.#shared.size > 0 && batchIds.some((id) => this.#shared.has(id));
+  /** Whether any row of a block with these entries, of its batch table or index row, can be a duplicate. */
+  concerns(entries: readonly string[]): boolean {
+    return this.#shared.size > 0 && entries.some((entry) => this.#runs.common(entry).length > 0);
   }
 
   /** True when an equal row was asked about before. */
@@ -31,16 +34,17 @@ export class DuplicateRows {
   }
 }
 
-/** Batches that appear in more than one of the lists. Other entries of batch tables never count: they name many batches. */
-export function sharedBatches(lists: Iterable<readonly string[]>): Set<string> {
-  const known = new Set<string>();
+/**
+ * Batches that more than one of the tables names. Other entries never count: they name many batches.
+ * @param mayShare whether two of them, by place, can hold the same rows at all; absent = any can
+ */
+export function sharedBatches(
+  tables: readonly (readonly string[])[],
+  mayShare: (a: number, b: number) => boolean = () => true,
+): Set<string> {
   const shared = new Set<string>();
-  for (const list of lists) {
-    for (const id of new Set(list)) {
-      if (!isBatchId(id)) continue;
-      if (known.has(id)) shared.add(id);
-      known.add(id);
-    }
-  }
+  eachSharedRun(tables, mayShare, (_a, _b, run) => {
+    for (const id of batchIdsOf(run)) shared.add(id);
+  });
   return shared;
 }

@@ -60,6 +60,8 @@ export interface MergeOptions {
   readonly drop?: (labels: Labels) => readonly TimeSpan[];
   /** Entries of batch tables that the output keeps; absent = all. Only what no kept row refers to may be left out. */
   readonly keepsEntry?: (entry: string) => boolean;
+  /** Services come group by group, ascending; absent = all are of one. */
+  readonly groupOf?: (service: string) => number;
 }
 
 /** A merge under way: gives the datasets of the output one after the other. */
@@ -72,6 +74,9 @@ export class BlockMerge {
   };
   /** Largest sum of unfolded bytes that one dataset was merged from: what bounds memory. */
   peakDatasetBytes = 0;
+  /** In the order in which their datasets come: by group, then by name. */
+  readonly services: readonly string[];
+  readonly groupOf: (service: string) => number;
   readonly #inputs: readonly BlockReader[];
   readonly #tables: readonly string[][];
   /** Per input: where its batch i is in `batchIds`. */
@@ -86,6 +91,8 @@ export class BlockMerge {
     const written = options.seal ? tables.map((table) => table.map(sealedEntry)) : tables;
     this.batchIds = [...new Set(written.flat())].filter(options.keepsEntry ?? (() => true));
     const known = new Map(this.batchIds.map((id, index) => [id, index]));
+    this.groupOf = options.groupOf ?? (() => 0);
+    this.services = servicesOf(inputs, this.groupOf);
     this.#inputs = inputs;
     this.#tables = tables;
     this.#batchOf = written.map((table) => Uint32Array.from(table, (id) => known.get(id)!));
@@ -96,11 +103,11 @@ export class BlockMerge {
   }
 
   /**
-   * Sorted by service; a service comes in several datasets, which then follow each other, when its inputs pass
+   * In the order of `services`; one comes in several datasets, which then follow each other, when its inputs pass
    * `datasetBytesMax`.
    */
   async *datasets(): AsyncGenerator<BlockDataset> {
-    for (const service of servicesOf(this.#inputs)) {
+    for (const service of this.services) {
       const duplicates = new DuplicateRows(this.#shared);
       const sources = this.#sourcesOf(service);
       const newPart = () => new DatasetMerge(service, duplicates, this.report, sampleBytes(sources));
@@ -173,10 +180,10 @@ export function unfoldedBytes({ seriesSection, symbolsSection, types }: DatasetE
   return seriesSection.rawLength + symbolsSection.rawLength + samples;
 }
 
-function servicesOf(inputs: readonly BlockReader[]): string[] {
+function servicesOf(inputs: readonly BlockReader[], groupOf: (service: string) => number): string[] {
   const services = new Set<string>();
   for (const input of inputs) for (const dataset of input.directory.datasets) services.add(dataset.service);
-  return [...services].sort();
+  return [...services].sort((a, b) => groupOf(a) - groupOf(b) || (a < b ? -1 : 1));
 }
 
 /** One dataset of the output being merged. */

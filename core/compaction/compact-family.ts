@@ -3,7 +3,7 @@ import { BlockWriter, type WrittenBlock } from '../block/block-writer.ts';
 import type { Codec } from '../block/codec.ts';
 import { downsampleDataset } from '../block/downsample-dataset.ts';
 import type { BlockMerge } from '../block/merge-blocks.ts';
-import type { BlockDataset } from '../block/window-spread.ts';
+import type { BlockDataset, BlockRows } from '../block/window-spread.ts';
 import { RejectedError } from '../errors.ts';
 
 // A merged block and its downsampled versions are a family. They are written side by side from one merged dataset after
@@ -35,7 +35,8 @@ export interface FamilyOptions {
 
 /**
  * Gives families one by one, each as its merged block and then its downsampled ones. More than one when the output is
- * large; each service, or each part of a service that is too large for one dataset, is in one of them.
+ * large; each service, or each part of a service that is too large for one dataset, is in one of them. None has services
+ * of two groups of the merge.
  * @throws CorruptBlockError when an input is damaged; RejectedError('too-large') when partsMax do not hold it
  * @throws Error when totals change: a bug, and nothing may be published
  */
@@ -46,9 +47,15 @@ export async function* compactFamilies(
 ): AsyncGenerator<FamilyBlock[]> {
   let family = new FamilyWriter(options, codec);
   let finished = 0;
+  // With the one at hand.
+  let groupsLeft = new Set(merge.services.map(merge.groupOf)).size;
   for await (const dataset of merge.datasets()) {
-    const isFull = family.length > options.partBytesMax && finished + 1 < options.partsMax;
-    if (isFull || family.lastService === dataset.service) {
+    const { lastService } = family;
+    const isNewGroup =
+      lastService !== undefined && merge.groupOf(lastService) !== merge.groupOf(dataset.service);
+    if (isNewGroup) groupsLeft--;
+    const isFull = family.length > options.partBytesMax && finished + groupsLeft < options.partsMax;
+    if (isFull || isNewGroup || lastService === dataset.service) {
       if (++finished === options.partsMax) throw tooManyParts(options.partsMax);
       yield family.finish(merge.batchIds);
       family = new FamilyWriter(options, codec);
@@ -77,6 +84,8 @@ class FamilyWriter {
   readonly #options: FamilyOptions;
   readonly #merged: BlockWriter;
   readonly #versions: Version[];
+  /** Where batches of the merge's table are in that of the merged block, which names those that its rows are of. */
+  readonly #placeOf = new Map<number, number>();
 
   constructor(options: FamilyOptions, codec: Codec) {
     this.#options = options;
@@ -98,7 +107,7 @@ class FamilyWriter {
     // Every row may have been a duplicate.
     if ([...dataset.types.values()].every((rows) => rows.count === 0)) return;
     this.lastService = dataset.service;
-    this.#merged.addDataset(dataset);
+    this.#merged.addDataset(this.#isRaw ? this.#withOwnBatches(dataset) : dataset);
     let finer = dataset;
     for (const { seconds, rollUp, writer } of this.#versions) {
       finer = downsampleDataset(finer, seconds * 1000, rollUp);
@@ -106,11 +115,39 @@ class FamilyWriter {
     }
   }
 
-  finish(batchIds: string[]): FamilyBlock[] {
+  /** Rows of downsampled blocks do not say which batches they sum. */
+  get #isRaw(): boolean {
+    return this.#options.resolutionSeconds === 0;
+  }
+
+  #withOwnBatches(dataset: BlockDataset): BlockDataset {
+    const types = new Map<string, BlockRows>();
+    for (const [profileType, rows] of dataset.types) {
+      const batch = new Uint32Array(rows.count);
+      for (let row = 0; row < rows.count; row++) batch[row] = this.#ownPlace(rows.batch[row]!);
+      types.set(profileType, { ...rows, batch });
+    }
+    return { service: dataset.service, symbols: dataset.symbols, labelSets: dataset.labelSets, types };
+  }
+
+  #ownPlace(batch: number): number {
+    let place = this.#placeOf.get(batch);
+    if (place === undefined) this.#placeOf.set(batch, (place = this.#placeOf.size));
+    return place;
+  }
+
+  #ownEntries(batchIds: readonly string[]): string[] {
+    if (!this.#isRaw) return [...batchIds];
+    const batches = [...this.#placeOf.keys()].map((batch) => batchIds[batch]!);
+    return [...batches, ...batchIds.filter((entry) => !entry.includes('/'))];
+  }
+
+  finish(batchIds: readonly string[]): FamilyBlock[] {
     const { tenant, level, resolutionSeconds, nextBlockId, family, notes = [] } = this.#options;
     const blockId = nextBlockId();
     const meta = { blockId, tenant, level, resolutionSeconds };
-    const table = [...new Set([...batchIds, ...(family === undefined ? [] : [family]), ...notes])];
+    const entries = this.#ownEntries(batchIds);
+    const table = [...new Set([...entries, ...(family === undefined ? [] : [family]), ...notes])];
     const merged = { ...this.#merged.finish(meta, table), batchIds: table };
     const sources = [...table.map(sealedEntry), family ?? blockId];
     const versions = this.#versions.map(({ seconds, rollUp, writer }) => {

@@ -19,6 +19,7 @@ export function dueSince(
   switch (step) {
     case 'gather':
       return newest;
+    case 'split':
     case 'close':
       return Math.max(newest, endOf(HOUR_MS) + rules.closeAfterMs);
     case 'seal':

@@ -1,15 +1,23 @@
 import { familiesOf, familyIdOf, isBatchId } from '../block/batch-table.ts';
+import { type BlockChunk, byTime, chunksOf, eachSharing, type PlannedInput, unitsOf } from './block-units.ts';
 import { type CompactionRules, DEFAULT_COMPACTION_RULES } from './compaction-rules.ts';
+import { planJoins } from './plan-joins.ts';
+import { type ShardClass, shardClassOf, shardMask, shardsFor } from './service-shard.ts';
+import { withoutWaiting } from './waiting-blocks.ts';
 
-// Planning is pure: index rows in, jobs out. Raw blocks go through three steps, each over a range aligned to its length:
+// Planning is pure: index rows in, jobs out. Raw blocks go through steps, each over a range aligned to its length:
 //   gather  while an hour is young, `fanIn` blocks of one level become one of the next
-//   close   once it is over, its blocks become one family: a raw block and its downsampled versions
+//   split   once it is over, and holds more than a job can take: its blocks become one per shard of services
+//   close   its blocks become families, a raw block and its downsampled versions: one, or some per shard
 //   seal    once nothing of a day can come any more, its families become few, and batch ids are shed
-// A block belongs to the hour and day in which it starts. Whatever comes late is closed again, with the families that
-// are small or hold some of the same batches. `join` merges downsampled blocks of many sealed days.
+// A block belongs to the hour and day in which it starts, and all blocks that hold a batch to the same hour. Whatever
+// comes late is closed again, with the families that are small or hold some of the same batches. `join` merges
+// downsampled blocks of many sealed days (plan-joins.ts).
 //
-// No block is in two jobs. Plans come to an end: gather and join leave fewer blocks, close fewer blocks that are in no
-// family, and seal fewer that are not sealed.
+// What lies aside is in no job, and neither are blocks that could not be told from it once it is back (waiting-blocks.ts).
+//
+// No block is in two jobs. Plans come to an end: gather and join leave fewer blocks, split fewer blocks of several
+// shards, close fewer blocks that are in no family, and seal fewer that are not sealed.
 
 /** What planning needs of a block's index row. Times are ms, half-open. */
 export interface CompactionInput {
@@ -21,9 +29,12 @@ export interface CompactionInput {
   readonly size: number;
   readonly createdAt: number;
   readonly batchIds: readonly string[];
+  readonly datasets: readonly { readonly service: string }[];
+  /** Present while it lies aside: see waiting-blocks.ts. */
+  readonly aside?: object;
 }
 
-export type CompactionStep = 'gather' | 'close' | 'seal' | 'join';
+export type CompactionStep = 'gather' | 'split' | 'close' | 'seal' | 'join';
 
 /** Blocks to merge. */
 export interface CompactionJob {
@@ -40,6 +51,8 @@ export interface CompactionJob {
   readonly versionIds: readonly string[];
   /** Resolutions in seconds that the merged block is downsampled to in the same transaction. */
   readonly downsampleTo: readonly number[];
+  /** Of a split: each block of the output has services of one of so many shards. */
+  readonly shards?: number;
 }
 
 const HOUR_MS = 3_600_000;
@@ -58,185 +71,178 @@ export function planCompaction(
   nowMs: number,
   rules: CompactionRules = DEFAULT_COMPACTION_RULES,
 ): CompactionJob[] {
-  const plan = new Planner(rows, nowMs, rules);
   const jobs: CompactionJob[] = [];
-  for (const [day, ofDay] of groupedBy(plan.unsealed, DAY_MS)) {
-    if (nowMs >= (day + 1) * DAY_MS + rules.sealAfterMs) jobs.push(...plan.sealJobs(`day-${day}`, ofDay));
-    else for (const [hour, blocks] of groupedBy(ofDay, HOUR_MS)) jobs.push(...plan.hourJobs(hour, blocks));
+  const unsealedDays = new Set<number>();
+  for (const [day, ofDay] of groupedBy([...rows].sort(byTime), DAY_MS)) {
+    jobs.push(...planDay(ofDay, nowMs, rules));
+    if (ofDay.some(isUnsealed)) unsealedDays.add(day);
   }
-  return [...jobs, ...plan.joinJobs()];
+  return [...jobs, ...planJoins(rows, unsealedDays, nowMs, rules)];
 }
 
-class Planner {
+/**
+ * Jobs but those that join days. A day is planned alone: versions start in the day of what they sum.
+ * @param rows all blocks that start in one day
+ */
+export function planDay(
+  rows: readonly CompactionInput[],
+  nowMs: number,
+  rules: CompactionRules,
+): CompactionJob[] {
+  const plan = new DayPlan(withoutWaiting(rows), nowMs, rules);
+  const [first] = plan.unsealed;
+  if (first === undefined) return [];
+  const day = Math.floor(first.block.minTime / DAY_MS);
+  if (nowMs >= (day + 1) * DAY_MS + rules.sealAfterMs) return plan.sealJobs(`day-${day}`);
+  const hours = Map.groupBy(plan.unsealed, ({ block }) => Math.floor(block.minTime / HOUR_MS));
+  return [...hours].flatMap(([hour, inputs]) => plan.hourJobs(hour, inputs));
+}
+
+/** Whether it is to be sealed still. */
+export function isUnsealed(row: CompactionInput): boolean {
+  return row.resolutionSeconds === 0 && row.aside === undefined && !isSealed(row);
+}
+
+class DayPlan {
   /** Raw blocks that are not sealed, ordered. */
-  readonly unsealed: readonly CompactionInput[];
-  readonly #rows: readonly CompactionInput[];
+  readonly unsealed: readonly PlannedInput[];
   readonly #now: number;
   readonly #rules: CompactionRules;
-  /** Downsampled blocks by each raw block that they sum. */
-  readonly #versions = new Map<string, CompactionInput[]>();
 
   constructor(rows: readonly CompactionInput[], nowMs: number, rules: CompactionRules) {
-    this.#rows = [...rows].sort(byTime);
     this.#now = nowMs;
     this.#rules = rules;
-    this.unsealed = this.#rows.filter((row) => row.resolutionSeconds === 0 && !isSealed(row));
-    for (const row of this.#rows) {
-      if (row.resolutionSeconds === 0) continue;
-      for (const family of familiesOf(row.batchIds)) {
-        const known = this.#versions.get(family);
-        if (known === undefined) this.#versions.set(family, [row]);
-        else known.push(row);
-      }
-    }
+    const sorted = [...rows].sort(byTime);
+    const versions = versionsByFamily(sorted);
+    this.unsealed = sorted.filter(isUnsealed).map((block) => ({
+      block,
+      versions: versions.get(familyIdOf(block)) ?? [],
+      mask: shardMask(block.datasets),
+    }));
   }
 
-  hourJobs(hour: number, blocks: readonly CompactionInput[]): CompactionJob[] {
+  hourJobs(hour: number, inputs: readonly PlannedInput[]): CompactionJob[] {
     const group = `hour-${hour}`;
     const isOver = this.#now >= (hour + 1) * HOUR_MS + this.#rules.closeAfterMs;
-    return isOver ? this.#closeJobs(group, blocks) : this.#gatherJobs(group, blocks);
+    return isOver ? this.#closeJobs(group, inputs) : this.#gatherJobs(group, inputs);
   }
 
-  #gatherJobs(group: string, blocks: readonly CompactionInput[]): CompactionJob[] {
+  #gatherJobs(group: string, inputs: readonly PlannedInput[]): CompactionJob[] {
     const { fanIn, levelMax } = this.#rules;
     const jobs: CompactionJob[] = [];
     for (let level = 0; level < levelMax; level++) {
-      const ofLevel = blocks.filter((block) => block.level === level && !this.#isClosed(block));
+      const ofLevel = inputs.filter((input) => input.block.level === level && !isClosed(input));
       if (ofLevel.length < fanIn) continue;
-      const chunks = this.#chunked(ofLevel).filter((chunk) => chunk.length >= fanIn);
+      const chunks = this.#chunked(ofLevel, 1).filter((chunk) => chunk.inputs.length >= fanIn);
       for (const chunk of chunks) jobs.push(this.#jobOf(group, 'gather', chunk));
     }
     return jobs;
   }
 
   /** Blocks that are in no family yet, with the families of the hour that should take them in. */
-  #closeJobs(group: string, blocks: readonly CompactionInput[]): CompactionJob[] {
-    const { closeAfterMs, fanIn, rejoinBytesMax } = this.#rules;
-    const open = blocks.filter((block) => !this.#isClosed(block));
-    const closed = blocks.filter((block) => this.#isClosed(block));
+  #closeJobs(group: string, inputs: readonly PlannedInput[]): CompactionJob[] {
+    const { closeAfterMs, fanIn, bytesMax } = this.#rules;
+    const open = inputs.filter((input) => !isClosed(input));
     if (open.length === 0) return [];
     // What trickles in late waits for company, so that a family is not written again for each of it.
-    const oldest = open.reduce((least, block) => Math.min(least, block.createdAt), this.#now);
-    if (closed.length > 0 && open.length < fanIn && this.#now - oldest < closeAfterMs) return [];
-    const batches = new Set(open.flatMap((block) => block.batchIds));
-    const isTaken = (block: CompactionInput) =>
-      block.size <= rejoinBytesMax || block.batchIds.some((id) => batches.has(id));
-    const inputs = [...open, ...closed.filter(isTaken)].sort(byTime);
-    const chunks = this.#chunked(inputs).filter((chunk) => chunk.some((block) => !this.#isClosed(block)));
-    return chunks.map((chunk) => this.#jobOf(group, 'close', chunk));
+    if (open.length < inputs.length && open.length < fanIn && this.#ageOf(open) < closeAfterMs) return [];
+    const taken = this.#takenWith(open, inputs);
+    const bytes = [...open, ...taken].reduce((sum, { block }) => sum + block.size, 0);
+    const shards = shardsFor(bytes, bytesMax);
+    const isPure = ({ mask }: PlannedInput) => shardClassOf(mask, shards).shards === shards;
+    const [pure, mixed] = [open.filter(isPure), open.filter((input) => !isPure(input))];
+    const splits = this.#splitJobs(group, mixed, shards);
+    // What is split waits for what is being split, but not for ever: some may come with every plan.
+    if (splits.length > 0 && this.#ageOf(pure) < closeAfterMs) return splits;
+    const chunks = this.#chunked([...(splits.length > 0 ? pure : open), ...taken], shards);
+    const closing = chunks.filter((chunk) => chunk.inputs.some((input) => !isClosed(input)));
+    return [...splits, ...closing.map((chunk) => this.#jobOf(groupOf(group, chunk.of), 'close', chunk))];
   }
 
-  sealJobs(group: string, blocks: readonly CompactionInput[]): CompactionJob[] {
-    return this.#chunked(blocks).map((chunk) => this.#jobOf(group, 'seal', chunk));
+  /** Each in a group of its own: they can run side by side, and have no block in common with one another. */
+  #splitJobs(group: string, mixed: readonly PlannedInput[], shards: number): CompactionJob[] {
+    if (shards === 1) return [];
+    return this.#chunked(mixed, 1).map((chunk) => {
+      const name = `${group}/split-${chunk.inputs[0]!.block.blockId}`;
+      return { ...this.#jobOf(name, 'split', chunk), shards };
+    });
   }
 
-  joinJobs(): CompactionJob[] {
-    const jobs: CompactionJob[] = [];
-    for (const { seconds, joinMs } of this.#rules.resolutions) {
-      if (joinMs === 0) continue;
-      const blocks = this.#rows.filter((row) => row.resolutionSeconds === seconds);
-      for (const [range, ofRange] of groupedBy(blocks, joinMs)) {
-        const end = (range + 1) * joinMs;
-        if (this.#now < end + this.#rules.sealAfterMs || this.#hasUnsealed(end - joinMs, end)) continue;
-        for (const chunk of this.#chunked(ofRange)) {
-          if (chunk.length >= 2) jobs.push(this.#jobOf(`join-${seconds}-${range}`, 'join', chunk));
-        }
-      }
-    }
-    return jobs;
+  /** Families that are merged again with open blocks: small ones, and those that may hold the same rows. */
+  #takenWith(open: readonly PlannedInput[], inputs: readonly PlannedInput[]): PlannedInput[] {
+    const closed = inputs.filter(isClosed);
+    const sharing = new Set<PlannedInput>();
+    eachSharing([...open, ...closed], (a, b) => {
+      if (a < open.length && b >= open.length) sharing.add(closed[b - open.length]!);
+    });
+    return closed.filter((input) => input.block.size <= this.#rules.rejoinBytesMax || sharing.has(input));
   }
 
-  #hasUnsealed(from: number, until: number): boolean {
-    return this.unsealed.some((row) => row.minTime >= from && row.minTime < until);
+  sealJobs(group: string): CompactionJob[] {
+    const bytes = this.unsealed.reduce((sum, { block }) => sum + block.size, 0);
+    const chunks = this.#chunked(this.unsealed, shardsFor(bytes, this.#rules.bytesMax));
+    return chunks.map((chunk) => this.#jobOf(groupOf(group, chunk.of), 'seal', chunk));
   }
 
-  /** Whether it has its downsampled versions: it was closed. */
-  #isClosed(block: CompactionInput): boolean {
-    return this.#versions.has(familyIdOf(block));
+  /** For how long the oldest of them has been there, ms; 0 without any. */
+  #ageOf(inputs: readonly PlannedInput[]): number {
+    return inputs.reduce((age, { block }) => Math.max(age, this.#now - block.createdAt), 0);
   }
 
-  #versionsOf(block: CompactionInput): CompactionInput[] {
-    return block.resolutionSeconds === 0 ? (this.#versions.get(familyIdOf(block)) ?? []) : [];
+  #chunked(inputs: readonly PlannedInput[], shards: number): BlockChunk[] {
+    const sorted = [...inputs].sort((a, b) => byTime(a.block, b.block));
+    return chunksOf(unitsOf(sorted), shards, this.#rules);
   }
 
-  /**
-   * Cuts blocks into runs within the limits. Blocks that hold some of the same batches stay together whatever the
-   * limits: sums that are downsampled, or sealed, apart could not be told to be the same.
-   */
-  #chunked(blocks: readonly CompactionInput[]): CompactionInput[][] {
-    const { blocksMax, bytesMax } = this.#rules;
-    const chunks: CompactionInput[][] = [];
-    let size = 0;
-    let count = 0;
-    for (const unit of unitsOf(blocks)) {
-      const taken = unit.reduce((sum, block) => sum + 1 + this.#versionsOf(block).length, 0);
-      const bytes = unit.reduce((sum, block) => sum + block.size, 0);
-      if (chunks.length === 0 || count + taken > blocksMax || size + bytes > bytesMax) {
-        chunks.push([]);
-        size = 0;
-        count = 0;
-      }
-      chunks.at(-1)!.push(...unit);
-      size += bytes;
-      count += taken;
-    }
-    return chunks.map((chunk) => chunk.sort(byTime));
-  }
-
-  #jobOf(group: string, step: CompactionStep, blocks: readonly CompactionInput[]): CompactionJob {
-    const level = 1 + blocks.reduce((highest, block) => Math.max(highest, block.level), 0);
+  #jobOf(group: string, step: CompactionStep, { inputs }: BlockChunk): CompactionJob {
     const wanted = this.#rules.resolutions.filter(
       ({ from }) => step === 'seal' || (step === 'close' && from === 'close'),
     );
     return {
       group,
       step,
-      level: Math.min(level, LEVEL_MAX),
-      resolutionSeconds: blocks[0]!.resolutionSeconds,
-      blockIds: blocks.map((block) => block.blockId),
-      versionIds: blocks.flatMap((block) => this.#versionsOf(block)).map((block) => block.blockId),
+      level: levelAbove(inputs.map(({ block }) => block)),
+      resolutionSeconds: 0,
+      blockIds: inputs.map(({ block }) => block.blockId),
+      versionIds: inputs.flatMap(({ versions }) => versions.map(({ blockId }) => blockId)),
       downsampleTo: wanted.map(({ seconds }) => seconds),
     };
   }
 }
 
-/** Blocks that share batches, directly or by way of others, together; ordered by their first block. */
-function unitsOf(blocks: readonly CompactionInput[]): CompactionInput[][] {
-  const unitOf = new Map<string, CompactionInput[]>();
-  const units = new Set<CompactionInput[]>();
-  for (const block of blocks) {
-    let unit: CompactionInput[] = [block];
-    units.add(unit);
-    for (const id of block.batchIds) {
-      if (!isBatchId(id)) continue;
-      const other = unitOf.get(id);
-      if (other !== undefined && other !== unit) {
-        // The smaller one moves.
-        const [into, from] = other.length >= unit.length ? [other, unit] : [unit, other];
-        into.push(...from);
-        units.delete(from);
-        for (const moved of from)
-          for (const batch of moved.batchIds) if (unitOf.get(batch) === from) unitOf.set(batch, into);
-        unit = into;
-      }
-      unitOf.set(id, unit);
-    }
-  }
-  return [...units].map((unit) => unit.sort(byTime)).sort((a, b) => byTime(a[0]!, b[0]!));
+/** The level of what blocks are merged into. */
+export function levelAbove(blocks: readonly CompactionInput[]): number {
+  return Math.min(1 + blocks.reduce((highest, block) => Math.max(highest, block.level), 0), LEVEL_MAX);
 }
 
-function byTime(a: CompactionInput, b: CompactionInput): number {
-  return a.minTime - b.minTime || (a.blockId < b.blockId ? -1 : 1);
+/** The group of a shard of a range: jobs of different shards run side by side. */
+export function groupOf(range: string, { shards, shard }: ShardClass): string {
+  return shards === 1 ? range : `${range}/${shard}of${shards}`;
+}
+
+/** Whether it has its downsampled versions: it was closed. */
+function isClosed({ versions }: PlannedInput): boolean {
+  return versions.length > 0;
+}
+
+/** Downsampled blocks by each raw block that they sum. */
+function versionsByFamily(rows: readonly CompactionInput[]): Map<string, CompactionInput[]> {
+  const versions = new Map<string, CompactionInput[]>();
+  for (const row of rows) {
+    if (row.resolutionSeconds === 0) continue;
+    for (const family of familiesOf(row.batchIds)) {
+      const known = versions.get(family);
+      if (known === undefined) versions.set(family, [row]);
+      else known.push(row);
+    }
+  }
+  return versions;
 }
 
 /** Blocks by the range of that length in which they start. By the start: a window may run over the edge. */
-function groupedBy(blocks: readonly CompactionInput[], lengthMs: number): Map<number, CompactionInput[]> {
-  const groups = new Map<number, CompactionInput[]>();
-  for (const block of blocks) {
-    const range = Math.floor(block.minTime / lengthMs);
-    const group = groups.get(range);
-    if (group === undefined) groups.set(range, [block]);
-    else group.push(block);
-  }
-  return groups;
+export function groupedBy<Row extends CompactionInput>(
+  blocks: readonly Row[],
+  lengthMs: number,
+): Map<number, Row[]> {
+  return Map.groupBy(blocks, ({ minTime }) => Math.floor(minTime / lengthMs));
 }

@@ -1,6 +1,7 @@
-import { clustersOf, familiesOf, familyIdOf, holesOf, isBatchId, isPartial } from '../block/batch-table.ts';
+import { clustersOf, familiesOf, familyIdOf, holesOf, isPartial } from '../block/batch-table.ts';
 import { sharedBatches } from '../block/duplicate-rows.ts';
 import { hasLabels, isAnsweredByFamilies, isJoined, versionsByFamily } from '../block/families.ts';
+import { haveCommon } from '../block/shared-runs.ts';
 import { cutSteps, touchedSteps } from '../retention/tombstone.ts';
 import {
   answersWithLabels,
@@ -9,6 +10,7 @@ import {
   missedVersions,
   versionsWithLabels,
 } from './rolled-up-blocks.ts';
+import { SummedBatches } from './summed-batches.ts';
 import { type TimeSpan, withoutSpans } from './time-span.ts';
 
 // Planning is pure: index rows in, what to read out. It prunes by time, service, cluster and profile type before any
@@ -137,7 +139,10 @@ export function planQuery<Row extends IndexRow>(all: readonly Row[], request: Pl
   const raw = blocks.filter(({ row }) => row.resolutionSeconds === 0);
   return {
     blocks,
-    shared: sharedBatches(raw.map(({ row }) => row.batchIds)),
+    shared: sharedBatches(
+      raw.map(({ row }) => row.batchIds),
+      (a, b) => haveCommon(raw[a]!.services, raw[b]!.services),
+    ),
     resolutionSeconds: blocks.reduce((most, { row }) => Math.max(most, row.resolutionSeconds), 0),
     leftOut: leftOutTime(
       missed.flatMap((one) => plannedBlock(one, request, spoken, summed)),
@@ -227,7 +232,7 @@ function plannedBlock<Row extends IndexRow>(
   if (services.size === 0) return [];
   // What a downsampled block sums of this very block is out of its spans already.
   const isSummed = row.resolutionSeconds > 0 || spoken.has(familyIdOf(row));
-  return [{ row, services, spans, except: isSummed ? NONE : summed.sharedWith(row) }];
+  return [{ row, services, spans, except: isSummed ? NONE : summed.sharedWith(row, services) }];
 }
 
 /** A block that does not name its clusters may hold any. */
@@ -235,30 +240,4 @@ function mayHoldCluster({ batchIds }: IndexRow, { wantsCluster }: PlanRequest): 
   if (wantsCluster === undefined) return true;
   const clusters = clustersOf(batchIds);
   return clusters.length === 0 || clusters.some(wantsCluster);
-}
-
-/** Raw blocks that are read downsampled, and the batches that they hold. */
-class SummedBatches {
-  readonly #rows: IndexRow[] = [];
-  readonly #batches = new Map<string, ReadonlySet<string>>();
-
-  add(row: IndexRow): void {
-    this.#rows.push(row);
-  }
-
-  /** A batch has one time, so only blocks of the same time are looked at: with fleets, tables are long. */
-  sharedWith({ blockId, minTime, maxTime, batchIds }: IndexRow): ReadonlySet<string> {
-    const beside = this.#rows.filter(
-      (row) => row.blockId !== blockId && row.minTime < maxTime && row.maxTime > minTime,
-    );
-    if (beside.length === 0) return NONE;
-    const tables = beside.map((row) => this.#tableOf(row));
-    return new Set(batchIds.filter((id) => tables.some((table) => table.has(id))));
-  }
-
-  #tableOf({ blockId, batchIds }: IndexRow): ReadonlySet<string> {
-    let table = this.#batches.get(blockId);
-    if (table === undefined) this.#batches.set(blockId, (table = new Set(batchIds.filter(isBatchId))));
-    return table;
-  }
 }

@@ -1,14 +1,18 @@
+import { eachSharedRun, haveCommon } from '../block/shared-runs.ts';
+
 /** A block of a plan, and what it costs to read. */
 export interface PricedBlock {
   readonly batchIds: readonly string[];
+  /** Those that are read of it. */
+  readonly services: ReadonlySet<string>;
   readonly bytes: number;
 }
 
 /**
  * Deals blocks out to at most `count` readers, each about the same bytes, so that no two readers have to know of one
- * another: blocks that hold the same batch go to one, which drops its repetitions. Answers places in `blocks`, every
- * one once; no share is empty. Blocks that all hang together stay one share.
- * @param shared batches that more than one of the blocks holds
+ * another: blocks that may hold the same rows, of a batch and service, go to one, which drops its repetitions. Answers
+ * places in `blocks`, every one once; no share is empty. Blocks that all hang together stay one share.
+ * @param shared batches of which more than one of the blocks may hold rows; without any, none hang together
  */
 export function shareBlocks(
   blocks: readonly PricedBlock[],
@@ -42,16 +46,11 @@ function groupsOf(blocks: readonly PricedBlock[], shared: ReadonlySet<string>): 
     while (above[root] !== root) root = above[root] = above[above[root]!]!;
     return root;
   };
-  const firstWith = new Map<string, number>();
-  for (const [place, { batchIds }] of blocks.entries()) {
-    if (shared.size === 0) break;
-    for (const batch of batchIds) {
-      if (!shared.has(batch)) continue;
-      const first = firstWith.get(batch);
-      if (first === undefined) firstWith.set(batch, place);
-      else above[rootOf(place)] = rootOf(first);
-    }
-  }
+  const tables = shared.size === 0 ? [] : blocks.map(({ batchIds }) => batchIds);
+  const mayShare = (a: number, b: number) => haveCommon(blocks[a]!.services, blocks[b]!.services);
+  eachSharedRun(tables, mayShare, (a, b) => {
+    above[rootOf(b)] = rootOf(a);
+  });
   const groups = new Map<number, number[]>();
   for (const place of blocks.keys()) {
     const root = rootOf(place);

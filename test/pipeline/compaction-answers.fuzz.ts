@@ -16,6 +16,7 @@ import {
   ask,
   expected,
   isAsked,
+  MANY_SERVICES,
   publishRows,
   type Question,
   randomBatch,
@@ -34,18 +35,19 @@ function randomQuestion(random: () => number, from: number, until: number): Ques
   const grain = [1, 10_000, 300_000, HOUR, DAY][Math.floor(random() * 5)]!;
   const at = () => Math.floor((from - HOUR + random() * (until - from + 2 * HOUR)) / grain) * grain;
   const [start, end] = [at(), at()].sort((a, b) => a - b);
-  const service = random() < 0.8 ? 'shop' : 'cart';
+  const service = random() < 0.4 ? '' : random() < 0.6 ? 'shop' : 'cart';
   const maxPoints = [2, 30, 240][Math.floor(random() * 3)]!;
   return { start: start!, end: end! + 1, service, maxPoints, pod: randomPod(random) };
 }
 
-/** Half of the time limits so small that jobs are cut, and outputs too. */
+/** Two thirds of the time limits so small that jobs are cut, and outputs too; or that hours are split into shards. */
 function randomSettings(random: () => number): HubSettings {
   const rolledUp = randomRollUp(random, defaultHubSettings.compaction);
-  if (random() < 0.5) return { ...defaultHubSettings, compaction: rolledUp };
+  const bytesMax = [320 * 1024 * 1024, 20_000, 1500][Math.floor(random() * 3)]!;
+  if (bytesMax > 20_000) return { ...defaultHubSettings, compaction: rolledUp };
   const small = {
     blocksMax: 12,
-    bytesMax: 20_000,
+    bytesMax,
     partBytesMax: 1500,
     datasetBytesMax: 1500,
     rejoinBytesMax: 2000,
@@ -111,6 +113,8 @@ async function checkLabels(hub: MemoryHub, rows: readonly WindowRow[], question:
   assert.ok((await listLabelNames(hub, range)).includes('pod'), `names of ${JSON.stringify(question)}`);
 }
 
+const stepsSeen = new Set<string>();
+
 async function live(hub: MemoryHub, random: () => number, rows: WindowRow[], until: number): Promise<void> {
   const batches: WindowRow[][] = [];
   while (hub.now < until) {
@@ -118,7 +122,7 @@ async function live(hub: MemoryHub, random: () => number, rows: WindowRow[], unt
     if (random() < 0.05) hub.settings = randomSettings(random);
     for (let i = Math.floor(random() * 6); i > 0; i--) {
       const age = random() < 0.6 ? HOUR : 70 * HOUR;
-      const batch = randomBatch(random, Math.max(START, hub.now - age), hub.now);
+      const batch = randomBatch(random, Math.max(START, hub.now - age), hub.now, MANY_SERVICES);
       rows.push(...batch);
       await publishRows(hub, batch);
       batches.push(batch);
@@ -128,6 +132,7 @@ async function live(hub: MemoryHub, random: () => number, rows: WindowRow[], unt
     }
     await checkAnswers(hub, rows, random, 2);
     for (const job of (await planJobs(hub, 'all')).jobs) {
+      stepsSeen.add(job.step);
       await runCompactionJob(hub, job);
       await checkAnswers(hub, rows, random, 1);
     }
@@ -136,7 +141,7 @@ async function live(hub: MemoryHub, random: () => number, rows: WindowRow[], unt
 }
 
 test('no answer changes with compaction and downsampling, over days', async () => {
-  for (let i = 0; i < Math.max(2, RUNS / 10); i++) {
+  for (let i = 0; i < Math.max(3, RUNS / 10); i++) {
     const seed = SEED + i;
     const random = randomFrom(seed);
     const hub = memoryHub(START + HOUR);

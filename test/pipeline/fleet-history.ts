@@ -16,18 +16,25 @@ export type WindowRow = Required<
 };
 
 const SERVICES = ['shop', 'cart'];
+/** Of several shards of compaction. */
+export const MANY_SERVICES = ['shop', 'cart', 'pay', 'search', 'mail', 'login'];
 const PODS = ['p0', 'p1', 'p2'];
 const PATHS = ['main', 'main;a', 'main;a;b', 'main;c', 'main;c;a', 'other;x'];
 
 let sequence = 0;
 
-/** A batch of windows that start in [from, until). */
-export function randomBatch(random: () => number, from: number, until: number): WindowRow[] {
+/** A batch of windows that start in [from, until), or in the minute after that. */
+export function randomBatch(
+  random: () => number,
+  from: number,
+  until: number,
+  services: readonly string[] = SERVICES,
+): WindowRow[] {
   const batch = `c/n${Math.floor(random() * 3)}/b/${++sequence}`;
   const start = Math.floor((from + random() * (until - from)) / 10_000) * 10_000;
   const rows = new Map<string, WindowRow>();
   for (let i = Math.floor(random() * 6); i >= 0; i--) {
-    const service = SERVICES[Math.floor(random() * SERVICES.length)]!;
+    const service = services[Math.floor(random() * services.length)]!;
     const pod = PODS[Math.floor(random() * PODS.length)]!;
     const at = start + Math.floor(random() * 6) * 10_000;
     const stacks: Record<string, number> = {};

@@ -12,7 +12,7 @@ const START = 19_700 * DAY;
 
 const block = (blockId: string, minTime: number, createdAt: number): CompactionInput => ({
   ...{ blockId, level: 0, resolutionSeconds: 0, minTime, maxTime: minTime + MINUTE, size: 1 },
-  ...{ createdAt, batchIds: [`c/n/b/${blockId}`] },
+  ...{ createdAt, batchIds: [`c/n/b/${blockId}`], datasets: [{ service: 'shop' }] },
 });
 
 /** When the first job of these blocks is planned, minute by minute, and since when it says that it is due. */

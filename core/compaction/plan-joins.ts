@@ -1,0 +1,71 @@
+import { type BlockChunk, byTime, chunksOf, type PlannedInput, unitsOf } from './block-units.ts';
+import type { CompactionRules } from './compaction-rules.ts';
+import {
+  type CompactionInput,
+  type CompactionJob,
+  groupedBy,
+  groupOf,
+  levelAbove,
+} from './plan-compaction.ts';
+import { shardMask, shardsFor } from './service-shard.ts';
+
+const DAY_MS = 24 * 3_600_000;
+
+/**
+ * Jobs that merge downsampled blocks of many sealed days. What comes of one is a single block, whatever it holds, since it
+ * speaks for all families that it sums: so they take no more than `rejoinBytesMax`.
+ * @param rows all blocks of a range, or only those of resolutions that are joined
+ * @param unsealedDays days, by their number, of which a raw block is not sealed
+ */
+export function planJoins(
+  rows: readonly CompactionInput[],
+  unsealedDays: ReadonlySet<number>,
+  nowMs: number,
+  rules: CompactionRules,
+): CompactionJob[] {
+  const jobs: CompactionJob[] = [];
+  for (const { seconds, joinMs } of rules.resolutions) {
+    if (joinMs === 0) continue;
+    const blocks = rows
+      .filter((row) => row.resolutionSeconds === seconds && row.aside === undefined)
+      .sort(byTime);
+    for (const [range, ofRange] of groupedBy(blocks, joinMs)) {
+      const end = (range + 1) * joinMs;
+      if (nowMs < end + rules.sealAfterMs || hasDay(unsealedDays, end - joinMs, end)) continue;
+      for (const chunk of chunksOfRange(ofRange, rules))
+        if (chunk.inputs.length > 1) jobs.push(jobOf(groupOf(`join-${seconds}-${range}`, chunk.of), chunk));
+    }
+  }
+  return jobs;
+}
+
+function hasDay(days: ReadonlySet<number>, from: number, until: number): boolean {
+  return [...days].some((day) => day * DAY_MS < until && (day + 1) * DAY_MS > from);
+}
+
+function chunksOfRange(blocks: readonly CompactionInput[], rules: CompactionRules): BlockChunk[] {
+  const inputs = blocks.map(
+    (block): PlannedInput => ({
+      block,
+      versions: [],
+      mask: shardMask(block.datasets),
+    }),
+  );
+  const limits = { blocksMax: rules.blocksMax, bytesMax: rules.rejoinBytesMax };
+  const bytes = blocks.reduce((sum, { size }) => sum + size, 0);
+  const shards = Math.max(shardsFor(bytes, limits.bytesMax), shardsFor(blocks.length, limits.blocksMax));
+  return chunksOf(unitsOf(inputs), shards, limits);
+}
+
+function jobOf(group: string, { inputs }: BlockChunk): CompactionJob {
+  const blocks = inputs.map(({ block }) => block);
+  return {
+    group,
+    step: 'join',
+    level: levelAbove(blocks),
+    resolutionSeconds: blocks[0]!.resolutionSeconds,
+    blockIds: blocks.map(({ blockId }) => blockId),
+    versionIds: [],
+    downsampleTo: [],
+  };
+}

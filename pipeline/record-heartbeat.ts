@@ -81,7 +81,7 @@ function asSpool(value: unknown): SpoolAccount {
   if (hours.length > SPOOLED_HOURS_MAX) {
     throw new RejectedError(
       'invalid',
-      `a spool is told in ${hours.length} hours, the limit is ${SPOOLED_HOURS_MAX}`,
+      `a spool is told in ${hours.length} hours, the limit spooledHoursMax is ${SPOOLED_HOURS_MAX}; the rest counts in its totals`,
     );
   }
   const account = {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -100,6 +100,10 @@ test('samples, sends signed batches and heartbeats, and stops in order', async (
     body.counters.samplesKept,
     origins.reduce((sum, { origin }) => sum + origin.kept, 0),
   );
+  assert.ok(Object.values(body.counters).every((value) => value !== 0));
+  const { spoolId, ...account } = body.spool;
+  assert.equal(spoolId, readFileSync(join(folder, 'spool', 'id'), 'utf8').trim());
+  assert.deepEqual(account, { batches: 0, samples: 0, hours: [] });
   assert.match(said(), /^profiles only Cinderblock itself \(engine node\)/);
 });
 

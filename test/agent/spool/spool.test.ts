@@ -10,6 +10,7 @@ import { readSpool } from '../../../agent/spool/read-spool.ts';
 import { Spool } from '../../../agent/spool/spool.ts';
 import { nodeFs, type SpoolFs } from '../../../agent/spool/spool-fs.ts';
 import { firstState, newestSlot, StateFile } from '../../../agent/spool/spool-state.ts';
+import { SPOOLED_HOURS_MAX } from '../../../core/batch/spool-account.ts';
 import { seededRandom } from '../seeded-random.ts';
 import { SimulatedFs } from '../simulated-fs.ts';
 
@@ -262,4 +263,39 @@ test('kill -9 of a writer at any moment loses nothing that it was told is on dis
   assert.equal(taken + spool.unreported.taken, announced);
   assert.deepEqual(spool.dropped.damaged, { batches: 0, samples: 0 });
   spool.close();
+});
+
+test('a folder keeps its id for as long as it lives, and one that lost it gets another', () => {
+  const fs = new SimulatedFs(seededRandom(1));
+  const idOf = (folder: string, bootId: string) => open(fs, folder, { bootId }).account.spoolId;
+  assert.equal(idOf('/s', 'one'), 'one');
+  assert.equal(idOf('/s', 'two'), 'one');
+  assert.equal(idOf('/t', 'three'), 'three');
+  for (const torn of ['', 'on', 'one', '../../x\n']) {
+    const file = fs.open('/s/id');
+    file.truncate(0);
+    file.write(0, new TextEncoder().encode(torn));
+    assert.equal(idOf('/s', 'four'), 'four', JSON.stringify(torn));
+    assert.equal(idOf('/s', 'five'), 'four');
+  }
+  fs.remove('/s/id');
+  fs.capacity = fs.used;
+  assert.equal(idOf('/s', 'six'), 'six');
+  assert.equal(idOf('/s', 'seven'), 'seven', 'on a full disk it is not kept');
+});
+
+test('a spool of more hours than a heartbeat carries tells the newest, and how much there is in all', () => {
+  const spool = open(new SimulatedFs(seededRandom(1)), '/s');
+  const hours = SPOOLED_HOURS_MAX + 4;
+  for (let hour = 0; hour < hours; hour++) {
+    const window = { firstWindow: hour * 3_600_000, lastWindow: hour * 3_600_000 + 10, createdMs: 5 };
+    spool.gather({ taken: 10, lost: 0 });
+    spool.append({ kept: 7, taken: 10, lost: 0, ...window, encode: () => new Uint8Array(10) });
+  }
+  const { account } = spool;
+  assert.deepEqual([account.batches, account.samples], [hours, 7 * hours]);
+  assert.deepEqual(
+    account.hours.map(({ hourMs, first, kept, dropped }) => [hourMs / 3_600_000, first, kept, dropped]),
+    Array.from({ length: SPOOLED_HOURS_MAX }, (_, i) => [hours - 1 - i, hours - i, 7, 3]),
+  );
 });

@@ -13,6 +13,7 @@ function signed(path: string, body: Uint8Array<ArrayBuffer> | string, options: P
 
 const BATCHES = '/v1/clusters/c/batches';
 const HEARTBEAT = '/v1/clusters/c/heartbeat';
+const HOUR = 3_600_000;
 const CPU_ROWS = [{ service: 'shop', stacks: { 'a;b': 3 } }];
 
 async function withKey(t: TestContext): Promise<ApiUnderTest> {
@@ -56,7 +57,7 @@ test('a replayed request changes nothing', async (t) => {
   assert.equal(await storedTotal(api), '3');
   const range = { start: NOW - 3_600_000, end: NOW };
   const { body } = await api.call('/cinderblock.v1.QueryService/AuditLoss', range);
-  assert.partialDeepStrictEqual(body.hours[0], { taken: '1', stored: '1', duplicateBatches: '1' });
+  assert.partialDeepStrictEqual(body.hours[0], { taken: '1', acknowledged: '1', duplicateBatches: '1' });
 });
 
 test('any region, query parameters and odd header spacing verify', async (t) => {
@@ -233,6 +234,54 @@ test('a heartbeat that is not JSON, or lacks its node, is refused', async (t) =>
     const response = await api.send(HEARTBEAT, await signed(HEARTBEAT, body));
     assert.equal(response.status, 400, body);
   }
+});
+
+test('what a spool holds is taken as far as it makes sense, and shows up in AuditLoss', async (t) => {
+  const api = await withKey(t);
+  const hour = {
+    bootId: 'b',
+    hourMs: NOW - HOUR,
+    first: 3,
+    end: 5,
+    batches: 2,
+    kept: 30,
+    dropped: 4,
+    lost: 1,
+  };
+  const spool = { spoolId: 's', batches: 3, samples: 40, hours: [hour] };
+  const beat = async (changed: object) => {
+    const body = { node: 'n', bootId: 'b', version: '9', engine: 'perf', spool: { ...spool, ...changed } };
+    return api.send(HEARTBEAT, await signed(HEARTBEAT, JSON.stringify(body)));
+  };
+  const ofHour = (changed: object) => ({ hours: [{ ...hour, ...changed }] });
+  for (const [changed, said] of [
+    [{ spoolId: '' }, /spoolId must be a text/],
+    [{ spoolId: 'a/b' }, /spoolId may only use/],
+    [{ batches: -1 }, /batches must be a whole number/],
+    [{ samples: 1.5 }, /samples must be a whole number/],
+    [{ samples: '3' }, /samples must be a whole number/],
+    [{ hours: {} }, /hours must be a list/],
+    [{ hours: [null] }, /hour of a spool must be a JSON object/],
+    [{ batches: 1 }, /a spool of 1 batches has 2 of them in its hours/],
+    [{ batches: 1000, hours: Array(97).fill(hour) }, /in 97 hours, the limit spooledHoursMax is 96/],
+    [ofHour({ bootId: '..' }), /bootId may only use/],
+    [ofHour({ hourMs: NOW - 1 }), /no whole hour/],
+    [ofHour({ batches: 0 }), /0 batches cannot have the numbers 3 to 5/],
+    [ofHour({ batches: 3 }), /3 batches cannot have the numbers 3 to 5/],
+    [ofHour({ end: 2 }), /cannot have the numbers 3 to 2/],
+    [ofHour({ kept: 2 ** 53 }), /kept must be a whole number/],
+    [ofHour({ lost: null }), /lost must be a whole number/],
+  ] as const) {
+    await refused(await beat(changed), 400, 'invalid_argument', said);
+  }
+  assert.equal((await beat({})).status, 200);
+  const range = { start: NOW - HOUR, end: NOW };
+  const { body } = await api.call('/cinderblock.v1.QueryService/AuditLoss', range);
+  const counts = { taken: '34', lostByKernel: '1', droppedByAgent: '4', spooled: '30', acknowledged: '0' };
+  assert.partialDeepStrictEqual(body.hours, [{ ...counts, unaccounted: '0', hourMs: String(NOW - HOUR) }]);
+  assert.partialDeepStrictEqual(body.spools, [
+    { cluster: 'c', agents: 1, asOfMs: String(NOW), batches: '3', samples: '40', olderSamples: '10' },
+  ]);
 });
 
 test('a batch that is too long, cut off or damaged is refused and nothing is stored', async (t) => {

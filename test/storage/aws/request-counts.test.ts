@@ -1,6 +1,7 @@
 // What calls cost: how many requests of which kind, counted. What grows with data is told with its factor.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { toItem } from '../../../storage/aws/attribute-values.ts';
 import { entryOf, rowFields } from '../../../storage/aws/block-items.ts';
 import { entryKey } from '../../../storage/aws/block-spans.ts';
@@ -105,6 +106,9 @@ test('ledger: one write per batch, and one more per process and hour', async () 
   client.commands.length = 0;
   await registry.listBatchSequences({ from: T0, until: T0 + HOUR });
   assert.equal(tally(client.commands), '8 Query');
+  client.commands.length = 0;
+  await registry.listBootBatches({ cluster: 'c', node: 'n', bootId: 'b', hour: T0 });
+  assert.equal(tally(client.commands), '1 Query');
 });
 
 test('registry and leases: one request for what is looked up by name', async () => {
@@ -124,4 +128,64 @@ test('registry and leases: one request for what is looked up by name', async () 
   assert.equal(await counted(() => leases.acquire('n', 'o', 1)), '1 UpdateItem');
   assert.equal(await counted(() => leases.renew('n', 'o', 1, 1)), '1 UpdateItem');
   assert.equal(await counted(() => leases.release('n', 'o', 1)), '1 UpdateItem');
+});
+
+/** Attributes of an item as they are billed: names and texts in bytes, numbers two digits to the byte and one more. */
+function itemBytes(values: Record<string, AttributeValue>): number {
+  const sizes = Object.entries(values).map(
+    ([name, { S, N }]) =>
+      name.length + (S === undefined ? Math.ceil(N!.length / 2) + 1 : Buffer.byteLength(S)),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** What an agent counted in a year, by all names that it has. */
+const YEAR_OF_COUNTERS = {
+  ...{
+    samplesTaken: 1_600_000_000,
+    samplesKept: 1_600_000_000,
+    samplesLost: 123_456,
+    samplesDropped: 123_456,
+  },
+  ...{ samplesDroppedByRules: 123_456, samplesOverflowed: 12_345_678, samplesRooted: 1_600_000_000 },
+  ...{ samplesTruncated: 1_234_567, samplesUnattributed: 1_234_567, samplesThrottled: 12_345 },
+  ...{ spooledBatches: 3, spooledBytes: 300_000, spoolDiskBytes: 8_388_608 },
+  ...{ droppedBatches: 12, refusedBatches: 1, damagedBatches: 1 },
+  ...{ uploadedBatches: 525_600, uploadedBytes: 52_560_000_000, failedUploads: 1234 },
+  ...{ rssBytes: 90_123_456, supervisorRssBytes: 80_123_456, samplerRssBytes: 10_123_456 },
+  ...{
+    cpuPercent: 1.23,
+    samplerCpuPercent: 0.84,
+    samplerCrashes: 1,
+    pendingSymbols: 12,
+    uptimeSeconds: 31_536_000,
+  },
+};
+
+/** An item of an agent whose spool holds batches of as many hours. */
+async function heartbeatBytes(hours: number): Promise<number> {
+  const client = scriptedClient(() => ({}));
+  const counts = { first: 525_600, end: 525_660, batches: 60, kept: 123_456, dropped: 12, lost: 3 };
+  await dynamodbRegistry(dynamoTable(client, 'hub'), () => T0).recordHeartbeat({
+    ...{ cluster: 'prod-eu-central-1', node: 'ip-10-123-45-67.eu-central-1.compute.internal' },
+    ...{ bootId: '0123456789abcdef', version: '0.1.0', engine: 'perf', clockSkewMs: -123, at: T0 },
+    counters: YEAR_OF_COUNTERS,
+    spool: {
+      ...{ spoolId: 'fedcba9876543210', batches: 60 * hours, samples: 123_456 * hours },
+      hours: Array.from({ length: hours }, (_, i) => ({
+        bootId: '0123456789abcdef',
+        hourMs: T0 - i * HOUR,
+        ...counts,
+      })),
+    },
+  });
+  const { Key, ExpressionAttributeValues } = client.commands.at(-1)!.input;
+  const values = Object.entries<AttributeValue>(ExpressionAttributeValues);
+  const fields = Object.fromEntries(values.map(([name, value]) => [name.slice(1), value]));
+  return itemBytes({ ...Key, ...fields, firstSeenAt: fields.at! });
+}
+
+test('a heartbeat is a write unit of 1 KB, also of an agent that spools; of one cut off for three days, 4', async () => {
+  assert.ok((await heartbeatBytes(2)) <= 1024, `${await heartbeatBytes(2)} bytes`);
+  assert.ok((await heartbeatBytes(73)) <= 4096, `${await heartbeatBytes(73)} bytes`);
 });

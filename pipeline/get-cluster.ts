@@ -1,9 +1,10 @@
 import { RejectedError } from '../core/errors.ts';
-import type { Cluster, Credential } from '../storage/registry.ts';
+import type { AgentRow, Cluster, Credential } from '../storage/registry.ts';
 import { auditLoss, type LossHour } from './audit-loss.ts';
 import type { Hub } from './hub.ts';
 import { type AgentReport, agentReport } from './list-clusters.ts';
 import { type RoleAccess, roleAccess } from './new-access.ts';
+import { spoolWordsOf } from './spool-words.ts';
 
 const HOUR_MS = 3_600_000;
 const LOSS_HOURS_DEFAULT = 24;
@@ -40,11 +41,11 @@ export async function getCluster(
   }
   const cluster = await knownCluster(hub, name);
   const nowMs = hub.clock();
-  const [agents, credentials, loss] = await Promise.all([
+  const [agents, credentials] = await Promise.all([
     hub.registry.listAgents(name),
     hub.registry.listCredentials(name),
-    recentLoss(hub, name, nowMs, lossHours),
   ]);
+  const loss = await recentLoss(hub, cluster, agents, { nowMs, hours: lossHours });
   return {
     ...{ cluster, nowMs, credentials, loss },
     agents: agents.map((agent) => agentReport(agent, nowMs)),
@@ -54,10 +55,16 @@ export async function getCluster(
 }
 
 /** Of whole hours, the one that goes on included. */
-async function recentLoss(hub: Hub, cluster: string, nowMs: number, hours: number): Promise<LossHour[]> {
+async function recentLoss(
+  hub: Hub,
+  { cluster }: Cluster,
+  agents: readonly AgentRow[],
+  { nowMs, hours }: { nowMs: number; hours: number },
+): Promise<LossHour[]> {
   if (hours === 0) return [];
   const start = Math.floor(nowMs / HOUR_MS) * HOUR_MS - (hours - 1) * HOUR_MS;
-  return auditLoss(hub, { start, end: nowMs + hub.settings.futureWindowMs, cluster });
+  const request = { start, end: nowMs + hub.settings.futureWindowMs, cluster };
+  return auditLoss(hub, request, spoolWordsOf(hub, agents).words);
 }
 
 /** @throws RejectedError 'not-found' */

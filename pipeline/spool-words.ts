@@ -29,7 +29,10 @@ export interface SpoolWords {
 
 /** Reads one small record per agent of a cluster, or of all. */
 export async function readSpoolWords(hub: Hub, cluster?: string): Promise<SpoolWords> {
-  const agents = await hub.registry.listAgents(cluster);
+  return spoolWordsOf(hub, await hub.registry.listAgents(cluster));
+}
+
+export function spoolWordsOf(hub: Hub, agents: readonly AgentRow[]): SpoolWords {
   const silentBefore = hub.clock() - SILENT_HEARTBEATS * hub.settings.heartbeatMs;
   const unknownAgents = new Map<string, number>();
   for (const { cluster, spool } of agents)

@@ -10,6 +10,7 @@ import { blockKey } from '../storage/names.ts';
 import { deletePayload, payloadOf } from './batch-payload.ts';
 import type { Hub } from './hub.ts';
 import { quarantineBatch } from './quarantine.ts';
+import { mayBeSealed, SealedDays, type StoredElsewhere } from './sealed-batches.ts';
 
 /** What one round of processing did. */
 export interface ProcessReport {
@@ -27,8 +28,9 @@ const GROUP_MS = 3_600_000;
 /**
  * Takes batches off the queue and merges them into level-0 blocks. A batch leaves the queue only after the block that
  * holds it is in the catalog; whatever fails before that is delivered again, and rows that were stored twice are
- * dropped by merge and by queries. A batch that can never be stored goes to quarantine; one that cannot be read just
- * now stays, is delivered again, and ends as a dead letter.
+ * dropped by merge and by queries. Those two know batches by their ids, which sealed days have shed: what comes that
+ * late is compared here with what is kept of them. A batch that can never be stored goes to quarantine; one that cannot
+ * be read just now stays, is delivered again, and ends as a dead letter.
  * @throws RetryableError when storage fails, Error when it refuses; what was acknowledged before that is stored
  */
 export async function processBatches(hub: Hub): Promise<ProcessReport> {
@@ -36,9 +38,22 @@ export async function processBatches(hub: Hub): Promise<ProcessReport> {
   const report: ProcessReport = { batches: 0, blocks: 0, samples: 0, duplicateSamples: 0, quarantined: 0 };
   const received = await hub.queue.receive({ max: processBatchesMax, visibilityMs: processVisibilityMs });
   const opened = await openBatches(hub, received, report);
+  const sealed = new SealedDays(hub);
   for (const group of groupBatches(opened, hub.settings.processBytesMax))
-    await processGroup(hub, group, report);
+    await processGroup(hub, group, await storedElsewhere(hub, sealed, group), report);
   return report;
+}
+
+/** Nothing is read for batches whose day cannot be sealed yet: all but those that are late by days. */
+async function storedElsewhere(
+  hub: Hub,
+  sealed: SealedDays,
+  group: readonly OpenedBatch[],
+): Promise<StoredElsewhere | undefined> {
+  const times = group.map(({ reader }) => reader.directory);
+  const start = Math.min(...times.map(({ minTime }) => minTime));
+  if (!mayBeSealed(hub, start)) return undefined;
+  return sealed.storedElsewhere({ start, end: Math.max(...times.map(({ maxTime }) => maxTime)) });
 }
 
 interface OpenedBatch {
@@ -142,16 +157,21 @@ function groupBatches(opened: readonly OpenedBatch[], bytesMax: number): OpenedB
  * Only what fails while bytes are merged is a fault of a batch. Storage that refuses, for a policy or a name that is
  * wrong, would refuse every batch: they all stay on the queue until somebody looks.
  */
-async function processGroup(hub: Hub, group: readonly OpenedBatch[], report: ProcessReport): Promise<void> {
+async function processGroup(
+  hub: Hub,
+  group: readonly OpenedBatch[],
+  elsewhere: StoredElsewhere | undefined,
+  report: ProcessReport,
+): Promise<void> {
   let merged: MergedGroup;
   try {
-    merged = await mergeGroup(hub, group);
+    merged = await mergeGroup(hub, group, elsewhere);
   } catch (error) {
     if (group.length === 1) return setAside(hub, group[0]!.received, error, report);
     // One batch spoils the merge: by halves it is found in few merges, and the others stay in few blocks.
     const middle = Math.ceil(group.length / 2);
-    await processGroup(hub, group.slice(0, middle), report);
-    return processGroup(hub, group.slice(middle), report);
+    await processGroup(hub, group.slice(0, middle), elsewhere, report);
+    return processGroup(hub, group.slice(middle), elsewhere, report);
   }
   await storeGroup(hub, group, merged, report);
 }
@@ -179,13 +199,18 @@ async function storeGroup(
 
 type MergedGroup = WrittenBlock & { batchIds: string[]; report: MergeReport };
 
-function mergeGroup(hub: Hub, group: readonly OpenedBatch[]): Promise<MergedGroup> {
+function mergeGroup(
+  hub: Hub,
+  group: readonly OpenedBatch[],
+  storedElsewhere: StoredElsewhere | undefined,
+): Promise<MergedGroup> {
   const blockId = newBlockId(hub.clock(), () => hub.random());
   const meta = { blockId, tenant: hub.tenant, level: 0, resolutionSeconds: 0 };
   return mergeBlocks(
     group.map((batch) => batch.reader),
     meta,
     hub.codec,
+    { storedElsewhere },
   );
 }
 

@@ -8,6 +8,7 @@ import {
 } from '../storage/names.ts';
 import { checkCount, MAX_LIST_LENGTH } from '../storage/object-store.ts';
 import { checksumOf, deletePayload, payloadOf, sendBatch } from './batch-payload.ts';
+import { eachObject } from './each-object.ts';
 import type { Hub } from './hub.ts';
 
 // A batch that can never be stored would be delivered again and again, and end as a dead letter that expires. It is
@@ -72,7 +73,7 @@ export async function quarantineBatch(hub: Hub, received: ReceivedBatch, error: 
 export async function listQuarantine(hub: Hub, limit: number): Promise<QuarantinedBatch[]> {
   checkCount('limit', limit, MAX_LIST_LENGTH);
   const found: QuarantinedBatch[] = [];
-  for await (const { key, size } of objectsBelow(hub, quarantinePrefix(hub.tenant))) {
+  for await (const { key, size } of eachObject(hub, quarantinePrefix(hub.tenant))) {
     const name = parseQuarantineKey(key);
     if (name === undefined) continue;
     found.push({ id: idOf(name), cluster: name.cluster, size, ...(await readReason(hub, name)) });
@@ -137,15 +138,6 @@ async function readReason(hub: Hub, name: QuarantineName): Promise<QuarantineRea
   const bytes = await hub.objects.get(quarantineKeys(name).reason);
   if (bytes === undefined) return { batchId: name.name, reason: 'unknown', receivedAt: 0, quarantinedAt: 0 };
   return JSON.parse(new TextDecoder().decode(bytes)) as QuarantineReason;
-}
-
-async function* objectsBelow(hub: Hub, prefix: string) {
-  for (let after: string | undefined; ; ) {
-    const page = await hub.objects.list(prefix, { after, limit: MAX_LIST_LENGTH });
-    yield* page;
-    if (page.length < MAX_LIST_LENGTH) return;
-    after = page.at(-1)!.key;
-  }
 }
 
 function reasonOf(error: unknown): string {

@@ -1,7 +1,13 @@
+import { SealedBatchesBuilder } from '../core/batch/sealed-batches.ts';
 import { newBlockId } from '../core/block/block-id.ts';
 import type { BlockReader } from '../core/block/block-reader.ts';
 import { rolledUpIn } from '../core/block/families.ts';
-import { BlockMerge, type MergeReport, readBatchTables } from '../core/block/merge-blocks.ts';
+import {
+  BlockMerge,
+  type MergeOptions,
+  type MergeReport,
+  readBatchTables,
+} from '../core/block/merge-blocks.ts';
 import { compactFamilies } from '../core/compaction/compact-family.ts';
 import { rollUpAt } from '../core/compaction/compaction-rules.ts';
 import type { BlockJob } from '../core/compaction/plan-rewrites.ts';
@@ -14,6 +20,7 @@ import type { Hub } from './hub.ts';
 import { deletionsOf, recordDeleted } from './job-deletions.ts';
 import { openBlockOf } from './open-block.ts';
 import { blockRowOf } from './process-batches.ts';
+import { keepSealedBatches, SealedDays } from './sealed-batches.ts';
 import { swapBlocks } from './swap-blocks.ts';
 
 /** What came of a job that went through. */
@@ -76,8 +83,10 @@ async function storeFamilies(
   const readers = await openInputs(hub, inputs);
   const deletions = await deletionsOf(hub, job, inputs, readers);
   if (deletions === undefined) return undefined;
+  const sealing = job.step === 'seal' ? new SealedBatchesBuilder() : undefined;
   const merge = new BlockMerge(readers, await readBatchTables(readers), {
     ...deletions.merge,
+    ...(sealing && (await sealOptions(hub, inputs, sealing))),
     datasetBytesMax,
     beforeDataset: () => lease.keep(),
     groupOf: (service) => shardOf(service, job.shards ?? 1),
@@ -102,6 +111,7 @@ async function storeFamilies(
     for (const block of family)
       await store(hub, startingBy(startsBy, blockRowOf(block, deletions.createdAt)), block.bytes, outputs);
   }
+  if (sealing !== undefined) await keepSealedBatches(hub, inputs, outputs, sealing.finish());
   return {
     samples: readers.reduce((sum, reader) => sum + samplesOf(reader), 0),
     report: merge.report,
@@ -133,6 +143,20 @@ function endOfHour(inputs: readonly BlockRow[]): number {
  */
 function startingBy(time: number, row: BlockRow): BlockRow {
   return { ...row, minTime: Math.min(row.minTime, time) };
+}
+
+/** What was sealed before the inputs were stored, or while they were, is left out; what is sealed now is noted. */
+async function sealOptions(
+  hub: Hub,
+  inputs: readonly BlockRow[],
+  sealing: SealedBatchesBuilder,
+): Promise<Pick<MergeOptions, 'storedElsewhere' | 'noteBatches'>> {
+  const start = Math.min(...inputs.map(({ minTime }) => minTime));
+  const end = Math.max(...inputs.map(({ maxTime }) => maxTime));
+  return {
+    storedElsewhere: await new SealedDays(hub).storedElsewhere({ start, end }),
+    noteBatches: (service, table, used) => sealing.add(service, table, used),
+  };
 }
 
 async function store(hub: Hub, row: BlockRow, bytes: Uint8Array, outputs: BlockRow[]): Promise<void> {

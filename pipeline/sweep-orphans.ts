@@ -1,17 +1,21 @@
 import { MAX_CATALOG_PAGE } from '../storage/block-catalog.ts';
-import { blocksPrefix, inboxPrefix, parseBlockKey } from '../storage/names.ts';
-import { MAX_LIST_LENGTH, type ObjectEntry } from '../storage/object-store.ts';
+import { blocksPrefix, inboxPrefix, parseBlockKey, parseSealedKey, sealedPrefix } from '../storage/names.ts';
+import type { ObjectEntry } from '../storage/object-store.ts';
+import { eachObject } from './each-object.ts';
 import { aloneAt } from './group-lease.ts';
 import type { Hub } from './hub.ts';
+import { familiesOfDay } from './sealed-batches.ts';
 
 /** What lies in only one of object store and catalog. */
 export interface SweepReport {
-  /** Block objects and live rows that were looked at. */
+  /** Block objects, and rows of blocks that are live or lie aside, that were looked at. */
   objects: number;
   rows: number;
   /** Keys of objects that no row refers to; deleted unless it was a dry run. */
   orphans: string[];
   orphanBytes: number;
+  /** Objects whose time was over, as it is for each some day: what names the batches of days that were sealed long ago. */
+  outdated: number;
   /** Ids of live blocks whose object is gone. Their rows stay, so that answers go on saying what they lack. */
   missing: string[];
   /** True when objects were left alone since too many deletions are under way to tell which of them are meant. */
@@ -21,7 +25,10 @@ export interface SweepReport {
 /** A block's object comes before its row: one without a row is nobody's only after this long, ms. */
 export const ORPHAN_AGE_MS = 24 * 3_600_000;
 
-/** A waiting batch is nobody's once no message, dead letters included, can point to it, ms. */
+/**
+ * So long after a batch was accepted no message points to it any more, dead letters included, ms: then a waiting batch is
+ * nobody's, and nobody has to tell whether it comes twice.
+ */
 export const INBOX_AGE_MS = 21 * 24 * 3_600_000;
 
 /**
@@ -35,29 +42,49 @@ export async function sweepOrphans(hub: Hub, options: { dryRun: boolean }): Prom
 
 async function sweep(hub: Hub, options: { dryRun: boolean }): Promise<SweepReport> {
   const report: SweepReport = {
-    ...{ objects: 0, rows: 0, orphans: [], orphanBytes: 0, missing: [], postponed: false },
+    ...{ objects: 0, rows: 0, orphans: [], orphanBytes: 0, outdated: 0, missing: [], postponed: false },
   };
   const before = hub.clock() - ORPHAN_AGE_MS;
   // Rows first: a block that is published while objects are listed is no orphan, since its object is young.
-  const live = await liveBlocks(hub);
-  report.rows = live.size;
+  const known = await knownBlocks(hub);
+  report.rows = known.size;
   const marked = await markedBlocks(hub);
   report.postponed = marked === undefined;
   const found = new Set<string>();
   for await (const { key, size, writtenAt } of eachObject(hub, blocksPrefix(hub.tenant))) {
     report.objects++;
     const id = parseBlockKey(key)?.blockId;
-    if (id !== undefined && live.has(id)) found.add(id);
+    if (id !== undefined && known.has(id)) found.add(id);
     else if (writtenAt < before && marked !== undefined && !(id !== undefined && marked.has(id)))
       await removeOrphan(hub, { key, size, writtenAt }, options.dryRun, report);
   }
   for await (const entry of eachObject(hub, inboxPrefix(hub.tenant)))
     if (entry.writtenAt < hub.clock() - INBOX_AGE_MS) await removeOrphan(hub, entry, options.dryRun, report);
+  await sweepSealed(hub, options.dryRun, report);
   // A block may have been merged away since its row was read: only one that is live still lacks its object.
-  for (const id of live)
+  for (const id of known)
     if (!found.has(id) && (await hub.catalog.get(id)) !== undefined) report.missing.push(id);
   tell(hub, report);
   return report;
+}
+
+/** What names the batches of sealed families goes with its time, or with its family. */
+async function sweepSealed(hub: Hub, dryRun: boolean, report: SweepReport): Promise<void> {
+  const now = hub.clock();
+  let known: { readonly day: number; readonly families: ReadonlySet<string> } | undefined;
+  for await (const entry of eachObject(hub, sealedPrefix(hub.tenant))) {
+    if (entry.writtenAt < now - INBOX_AGE_MS) {
+      report.outdated++;
+      if (!dryRun) await hub.objects.delete(entry.key);
+    } else if (entry.writtenAt < now - ORPHAN_AGE_MS) {
+      const name = parseSealedKey(entry.key);
+      // In order of days: each is looked up once.
+      if (name !== undefined && name.day !== known?.day)
+        known = { day: name.day, families: await familiesOfDay(hub, name.day) };
+      if (name === undefined || !known!.families.has(name.family))
+        await removeOrphan(hub, entry, dryRun, report);
+    }
+  }
 }
 
 async function removeOrphan(
@@ -68,7 +95,7 @@ async function removeOrphan(
 ): Promise<void> {
   const id = parseBlockKey(key)?.blockId;
   // Published meanwhile by a host whose clock is far off.
-  if (id !== undefined && (await hub.catalog.get(id)) !== undefined) return;
+  if (id !== undefined && (await hub.catalog.get(id, { withAside: true })) !== undefined) return;
   report.orphans.push(key);
   report.orphanBytes += size;
   if (!dryRun) await hub.objects.delete(key);
@@ -86,11 +113,16 @@ function tell(hub: Hub, { orphans, orphanBytes, missing }: SweepReport): void {
     );
 }
 
-async function liveBlocks(hub: Hub): Promise<Set<string>> {
+/** Live ones and those that lie aside: the objects of both are kept. */
+async function knownBlocks(hub: Hub): Promise<Set<string>> {
   const ids = new Set<string>();
   let after: { minTime: number; blockId: string } | undefined;
   for (;;) {
-    const page = await hub.catalog.list({ tenant: hub.tenant, after, limit: MAX_CATALOG_PAGE });
+    const page = await hub.catalog.list({
+      ...{ tenant: hub.tenant, withAside: true },
+      after,
+      limit: MAX_CATALOG_PAGE,
+    });
     for (const { blockId } of page) ids.add(blockId);
     after = page.at(-1);
     if (page.length < MAX_CATALOG_PAGE) return ids;
@@ -101,14 +133,4 @@ async function liveBlocks(hub: Hub): Promise<Set<string>> {
 async function markedBlocks(hub: Hub): Promise<Set<string> | undefined> {
   const marks = await hub.catalog.listDeletionMarks(Number.MAX_SAFE_INTEGER, MAX_CATALOG_PAGE);
   return marks.length < MAX_CATALOG_PAGE ? new Set(marks.map(({ blockId }) => blockId)) : undefined;
-}
-
-async function* eachObject(hub: Hub, prefix: string): AsyncGenerator<ObjectEntry> {
-  let after: string | undefined;
-  for (;;) {
-    const page = await hub.objects.list(prefix, { after, limit: MAX_LIST_LENGTH });
-    yield* page;
-    after = page.at(-1)?.key;
-    if (page.length < MAX_LIST_LENGTH) return;
-  }
 }

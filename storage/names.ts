@@ -9,6 +9,9 @@ export const BLOCKS = 'blocks';
 /** First segment of the key of every batch that was too large to travel inside the queue. */
 export const INBOX = 'inbox';
 
+/** First segment of the keys of what names the batches of sealed families. */
+export const SEALED = 'sealed';
+
 /** First segment of the keys of batches that can never be stored. */
 export const QUARANTINE = 'quarantine';
 
@@ -35,6 +38,14 @@ export interface QuarantineName {
   cluster: string;
   /** Names one delivery of one batch. */
   name: string;
+}
+
+export interface SealedName {
+  tenant: string;
+  /** Days since epoch: when the family's batches begin. */
+  day: number;
+  /** Id of the family. */
+  family: string;
 }
 
 /** `blocks/<tenant>/<level>/<blockId>.block`. @throws RejectedError 'invalid' when a part cannot stand in a key. */
@@ -84,6 +95,29 @@ export function parseInboxKey(key: string): InboxName | undefined {
   return rebuilt(key, { tenant, cluster, batchId }, (name) =>
     inboxKey(name.tenant, name.cluster, name.batchId),
   );
+}
+
+/** `sealed/<tenant>/<day>/<family>.batches`. @throws RejectedError 'invalid' when a part cannot stand in a key. */
+export function sealedKey({ tenant, day, family }: SealedName): string {
+  checkPart('family', family);
+  return checked(`${sealedPrefix(tenant, day)}${family}.batches`);
+}
+
+/** `sealed/<tenant>/`, or of one day `sealed/<tenant>/<day>/`: what the keys of sealed batches begin with. */
+export function sealedPrefix(tenant: string, day?: number): string {
+  checkPart('tenant', tenant);
+  if (day === undefined) return `${SEALED}/${tenant}/`;
+  if (!Number.isSafeInteger(day) || day < 0)
+    throw new RejectedError('invalid', `day ${day} is no whole number`);
+  return `${SEALED}/${tenant}/${day}/`;
+}
+
+/** The parts of the key of sealed batches, or undefined when `sealedKey` would not have built it. */
+export function parseSealedKey(key: string): SealedName | undefined {
+  const match = /^sealed\/([^/]+)\/(0|[1-9][0-9]*)\/([^/]+)\.batches$/.exec(key);
+  if (!match) return undefined;
+  const [, tenant, day, family] = match;
+  return rebuilt(key, { tenant, day: Number(day), family }, sealedKey);
 }
 
 /**

@@ -13,10 +13,10 @@ import { pruneDataset } from './prune-dataset.ts';
 import type { BlockDataset, BlockRows, WindowSpread } from './window-spread.ts';
 
 // The one verb. Merging is concatenating rows whose stacks were renumbered into one symbol table; a row that another
-// input already brought (same batch, series, profile type and window) is dropped. Dataset by dataset, so memory holds
-// one dataset of the output, one of an input, and the output's bytes.
+// input already brought (same batch, series, profile type and window), or that is stored elsewhere, is dropped. Dataset
+// by dataset, so memory holds one dataset of the output, one of an input, and the output's bytes.
 
-/** What a merge left out: because another input had brought it, or because it was to be dropped. */
+/** What a merge left out: because another input had brought it, or a sealed block holds it, or it was to be dropped. */
 export interface MergeReport {
   duplicateRows: number;
   duplicateSamples: number;
@@ -29,6 +29,7 @@ export interface MergeReport {
 /**
  * Merges blocks (or batches, which are blocks) of one resolution into one.
  * @param inputs in the order that decides table order; same inputs in the same order give the same bytes
+ * @param options as far as a merge into one block takes them
  * @throws CorruptBlockError when an input is damaged
  * @throws Error when totals out do not equal totals in less duplicates: a bug, and nothing may be published
  */
@@ -36,8 +37,9 @@ export async function mergeBlocks(
   inputs: readonly BlockReader[],
   meta: BlockMeta,
   codec: Codec,
+  options: Pick<MergeOptions, 'storedElsewhere'> = {},
 ): Promise<WrittenBlock & { batchIds: string[]; report: MergeReport }> {
-  const merge = new BlockMerge(inputs, await readBatchTables(inputs));
+  const merge = new BlockMerge(inputs, await readBatchTables(inputs), options);
   const writer = new BlockWriter(codec, meta.resolutionSeconds);
   for await (const dataset of merge.datasets()) writer.addDataset(dataset);
   const { batchIds, report } = merge;
@@ -60,6 +62,10 @@ export interface MergeOptions {
   readonly drop?: (labels: Labels) => readonly TimeSpan[];
   /** Entries of batch tables that the output keeps; absent = all. Only what no kept row refers to may be left out. */
   readonly keepsEntry?: (entry: string) => boolean;
+  /** Asked once per batch of an input: services whose rows of it other blocks hold. They are left out as duplicates. */
+  readonly storedElsewhere?: (batchId: string) => ReadonlySet<string> | undefined;
+  /** Told of each service of each input which entries of its batch table rows refer to: 1 in `used`. */
+  readonly noteBatches?: (service: string, table: readonly string[], used: Uint8Array) => void;
   /** Services come group by group, ascending; absent = all are of one. */
   readonly groupOf?: (service: string) => number;
 }
@@ -85,6 +91,9 @@ export class BlockMerge {
   readonly #datasetBytesMax: number;
   readonly #beforeDataset: () => Promise<void>;
   readonly #drop: MergeOptions['drop'];
+  readonly #noteBatches: MergeOptions['noteBatches'];
+  /** Per input and batch: services whose rows are duplicates; undefined for inputs without any. */
+  readonly #elsewhere: readonly (StoredElsewhere | undefined)[];
 
   /** @param tables the batch table of each input, as `readBatchTables` answers */
   constructor(inputs: readonly BlockReader[], tables: readonly string[][], options: MergeOptions = {}) {
@@ -100,6 +109,11 @@ export class BlockMerge {
     this.#datasetBytesMax = options.datasetBytesMax ?? Number.POSITIVE_INFINITY;
     this.#beforeDataset = options.beforeDataset ?? (async () => undefined);
     this.#drop = options.drop;
+    this.#noteBatches = options.noteBatches;
+    this.#elsewhere = tables.map((table) => {
+      const services = table.map(options.storedElsewhere ?? (() => undefined));
+      return services.some((some) => some !== undefined) ? services : undefined;
+    });
   }
 
   /**
@@ -112,7 +126,7 @@ export class BlockMerge {
       const sources = this.#sourcesOf(service);
       const newPart = () => new DatasetMerge(service, duplicates, this.report, sampleBytes(sources));
       let part = newPart();
-      for (const { input, entry, batchOf, table } of sources) {
+      for (const { input, entry, batchOf, table, elsewhere } of sources) {
         const bytes = unfoldedBytes(entry);
         if (part.bytes > 0 && part.bytes + bytes > this.#datasetBytesMax) {
           yield part.finish();
@@ -120,8 +134,9 @@ export class BlockMerge {
         }
         await this.#beforeDataset();
         const dataset = await input.dataset(entry);
+        this.#noteBatches?.(service, table, usedBatches(dataset, table.length));
         const drop = this.#drop && rowsToDrop(dataset, input.directory.resolutionSeconds * 1000, this.#drop);
-        part.add(dataset, entry, { batchOf, table, drop });
+        part.add(dataset, entry, { batchOf, table, elsewhere, drop });
         part.bytes += bytes;
         this.peakDatasetBytes = Math.max(this.peakDatasetBytes, part.bytes);
       }
@@ -134,9 +149,20 @@ export class BlockMerge {
       const entry = input.directory.datasets.find((dataset) => dataset.service === service);
       return entry === undefined
         ? []
-        : [{ input, entry, batchOf: this.#batchOf[i]!, table: this.#tables[i]! }];
+        : [
+            {
+              ...{ input, entry, batchOf: this.#batchOf[i]!, table: this.#tables[i]! },
+              elsewhere: this.#elsewhere[i],
+            },
+          ];
     });
   }
+}
+
+function usedBatches({ types }: BlockDataset, length: number): Uint8Array {
+  const used = new Uint8Array(length);
+  for (const { batch, count } of types.values()) for (let row = 0; row < count; row++) used[batch[row]!] = 1;
+  return used;
 }
 
 /** Which span deletes a row, if any. */
@@ -152,6 +178,9 @@ function rowsToDrop(
   return (rows, row) => deletingSpan(spansOf[rows.series[row]!]!, rows.start[row]!, stepMs);
 }
 
+/** By place in a batch table: services whose rows of the batch other blocks hold. */
+type StoredElsewhere = readonly (ReadonlySet<string> | undefined)[];
+
 /** One input's slice of a service. */
 interface DatasetSource {
   readonly input: BlockReader;
@@ -159,6 +188,7 @@ interface DatasetSource {
   /** Where its batch i is in the output's batch table, and which one that is. */
   readonly batchOf: Uint32Array;
   readonly table: readonly string[];
+  readonly elsewhere: StoredElsewhere | undefined;
 }
 
 /** Unfolded bytes of all samples, by profile type. */
@@ -214,9 +244,17 @@ class DatasetMerge {
   add(
     dataset: BlockDataset,
     entry: DatasetEntry,
-    { batchOf, table, drop }: Pick<DatasetSource, 'batchOf' | 'table'> & { drop: RowsToDrop | undefined },
+    {
+      batchOf,
+      table,
+      elsewhere,
+      drop,
+    }: Omit<DatasetSource, 'input' | 'entry'> & {
+      drop: RowsToDrop | undefined;
+    },
   ): void {
     const totals = this.#totals;
+    const { service } = dataset;
     for (const type of entry.types) {
       totals.set(type.profileType, (totals.get(type.profileType) ?? 0n) + type.total);
       this.#reserve(type, dataset.types.get(type.profileType)!);
@@ -228,11 +266,15 @@ class DatasetMerge {
         totals.set(profileType, totals.get(profileType)! - exactTotalOf(rows, row));
         return true;
       }
+      const batch = rows.batch[row]!;
+      const isElsewhere = elsewhere?.[batch]?.has(service) ?? false;
       const labels = dataset.labelSets[rows.series[row]!]!;
-      if (!this.#duplicates.seenBefore(table[rows.batch[row]!]!, profileType, labels, rows, row)) {
+      if (!isElsewhere && !this.#duplicates.seenBefore(table[batch]!, profileType, labels, rows, row)) {
         this.#keepSpread(profileType, rows, row);
         return false;
       }
+      // What came twice within this merge is still in it.
+      this.#hasDropped ||= isElsewhere;
       this.#report.duplicateRows++;
       this.#report.duplicateSamples += rows.samples[row]!;
       totals.set(profileType, totals.get(profileType)! - exactTotalOf(rows, row));

@@ -63,7 +63,7 @@ async function assertAnswer(hub: MemoryHub, wanted: Answer, when: string): Promi
 /** Every block of the catalog has its object. */
 async function assertObjects(hub: MemoryHub): Promise<void> {
   const rows = await hub.catalog.find({ tenant: 'default', from: 0, until: hub.now });
-  const stored = new Set([...hub.stored.keys()].map((key) => parseBlockKey(key)!.blockId));
+  const stored = new Set([...hub.stored.keys()].map((key) => parseBlockKey(key)?.blockId));
   assert.deepEqual(
     rows.filter((row) => !stored.has(row.blockId)),
     [],
@@ -132,7 +132,9 @@ test('of two compactors at once one wins, the other stops, and nothing is lost',
 async function overtaken(sleeper: (hub: MemoryHub) => Partial<Hub>) {
   const { hub, rows } = await filledHub();
   hub.now += 5 * DAY;
-  const before = new Set(hub.stored.keys());
+  // What names the batches that it sealed is left to the sweep.
+  const blocksIn = () => new Set([...hub.stored.keys()].filter((key) => key.startsWith('blocks/')));
+  const before = blocksIn();
   let wake = () => {};
   let isAsleep = () => {};
   const asleep = new Promise<void>((resolve) => (isAsleep = resolve));
@@ -154,13 +156,13 @@ async function overtaken(sleeper: (hub: MemoryHub) => Partial<Hub>) {
   await asleep;
   hub.now += LEASE_MS + 1;
   const second = await compactBlocks(hub);
-  const stored = new Set(hub.stored.keys());
+  const stored = blocksIn();
   wake();
   const { jobs, skipped, failed } = await first;
   assert.deepEqual({ jobs, skipped, failed }, { jobs: 0, skipped: 1, failed: 0 });
   assert.equal(second.jobs, 1);
   assert.ok(stored.size > before.size);
-  assert.deepEqual(new Set(hub.stored.keys()), stored, 'the overtaken one cleans up behind itself');
+  assert.deepEqual(blocksIn(), stored, 'the overtaken one cleans up behind itself');
   await assertAnswer(hub, expected(rows, QUESTION, STEP), 'after both');
   return hub;
 }

@@ -10,6 +10,7 @@ import { enforceRetention, planRetentionNow } from '../../pipeline/enforce-reten
 import { setRetention } from '../../pipeline/retention-policies.ts';
 import { rewriteBlocks } from '../../pipeline/rewrite-blocks.ts';
 import { selectTree } from '../../pipeline/run-query.ts';
+import { sweepOrphans } from '../../pipeline/sweep-orphans.ts';
 import { SETTLE_MS } from '../../pipeline/tombstone-store.ts';
 import { CPU, RUNS, randomFrom, SEED } from '../core/block/fixtures.ts';
 import { ask, expected, publishRows, randomBatch, type WindowRow } from './fleet-history.ts';
@@ -108,6 +109,7 @@ test('what is kept is answered whole, whatever resolution is left of it, and the
         await deleteMarkedBlocks(hub);
         hub.now = START + (DAYS + 5 + round) * DAY;
       }
+      await sweepOrphans(hub, { dryRun: false });
       assert.equal(hub.stored.size, 0, 'everything is past its time, and every object is gone');
     } catch (error) {
       throw new Error(`repeat with CINDERBLOCK_SEED=${seed} CINDERBLOCK_RUNS=1`, { cause: error });

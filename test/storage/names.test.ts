@@ -9,10 +9,13 @@ import {
   parseBlockKey,
   parseInboxKey,
   parseQuarantineKey,
+  parseSealedKey,
   quarantinedBlockKeys,
   quarantinedBlocksPrefix,
   quarantineKeys,
   quarantinePrefix,
+  sealedKey,
+  sealedPrefix,
 } from '../../storage/names.ts';
 
 test('a block key names tenant, level and block', () => {
@@ -57,6 +60,17 @@ test('the keys of a quarantined block lie side by side, and where no block is lo
   assert.ok(keys.row.startsWith(quarantinedBlocksPrefix('acme')));
 });
 
+test('the batches of sealed families lie by tenant and day', () => {
+  const name = { tenant: 'acme', day: 20_769, family: '01J9ZX' };
+  assert.equal(sealedKey(name), 'sealed/acme/20769/01J9ZX.batches');
+  assert.deepEqual(parseSealedKey(sealedKey(name)), name);
+  assert.ok(sealedKey(name).startsWith(sealedPrefix('acme', 20_769)));
+  assert.ok(sealedPrefix('acme', 20_769).startsWith(sealedPrefix('acme')));
+  for (const key of ['sealed/acme/020769/a.batches', 'sealed/acme/20769/a', 'sealed/acme/-1/a.batches'])
+    assert.equal(parseSealedKey(key), undefined, key);
+  for (const day of [-1, 0.5, Number.NaN]) assert.throws(() => sealedPrefix('acme', day), RejectedError);
+});
+
 test('parts that would change the path are refused', () => {
   for (const part of ['', '.', '..', 'a/b', '../x', 'a b', 'ü', 'a\0', 'a'.repeat(300)]) {
     assert.throws(() => blockKey(part, 0, 'b'), RejectedError);
@@ -71,6 +85,8 @@ test('parts that would change the path are refused', () => {
     assert.throws(() => quarantinedBlockKeys('t', part), RejectedError);
     assert.throws(() => blocksPrefix(part), RejectedError);
     assert.throws(() => inboxPrefix(part), RejectedError);
+    assert.throws(() => sealedKey({ tenant: part, day: 1, family: 'f' }), RejectedError);
+    assert.throws(() => sealedKey({ tenant: 't', day: 1, family: part }), RejectedError);
   }
   for (const level of [-1, 0.5, 100, Number.NaN])
     assert.throws(() => blockKey('t', level, 'b'), RejectedError);

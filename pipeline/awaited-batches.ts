@@ -18,8 +18,8 @@ export function arrivedBoots(boots: readonly BootSequences[]): ArrivedBoots {
 
 /**
  * What of an hour of a spool has not arrived as of a reading of the ledger: a heartbeat is older than what was sent since.
- * Batches leave a spool in order, so nearly always all of them or none arrived, which their numbers tell; only the hour
- * in which the heartbeat and an upload met is looked into, at one small read.
+ * Batches leave a spool in order, so nearly always all of them or none arrived, which their numbers tell. Only the hour in
+ * which the heartbeat and an upload met, or one with numbers of other batches between, is looked into, at one small read.
  * @param arrived read after the heartbeat, of that hour at least
  */
 export async function awaitedOf(
@@ -29,22 +29,21 @@ export async function awaitedOf(
   arrived: ArrivedBoots,
 ): Promise<AwaitedSamples> {
   const { bootId, hourMs, first, end } = hour;
-  let { batches, kept, dropped, lost } = hour;
+  let { kept, dropped, lost } = hour;
   for (const { node, sequences } of arrived.get(`${cluster}/${bootId}`) ?? []) {
-    const came = sequences.filter((range) => range.first < end && first < range.end);
-    batches -= came.reduce((sum, range) => sum + Math.min(end, range.end) - Math.max(first, range.first), 0);
-    if (came.length === 0 || batches <= 0) continue;
+    const came = sequences
+      .map((range) => ({ first: Math.max(first, range.first), end: Math.min(end, range.end) }))
+      .filter((range) => range.first < range.end);
+    if (came.length === 0) continue;
+    if (came[0]!.first === first && came[0]!.end === end) return { kept: 0, dropped: 0, lost: 0 };
     for (const record of await hub.registry.listBootBatches({ cluster, node, bootId, hour: hourMs })) {
       // Not those that came since: the sums that these are compared with do not have them.
-      const { sequence } = record;
-      const isCounted = came.some((range) => range.first <= sequence && sequence < range.end);
-      if (!isCounted || sequence < first || sequence >= end) continue;
+      if (!came.some((range) => range.first <= record.sequence && record.sequence < range.end)) continue;
       kept -= record.samplesKept;
       dropped -= record.samplesDropped;
       lost -= record.samplesLost;
     }
   }
-  if (batches <= 0) return { kept: 0, dropped: 0, lost: 0 };
   // Less than none only where an agent says of a batch one thing in a heartbeat and another in the batch.
   return { kept: Math.max(0, kept), dropped: Math.max(0, dropped), lost: Math.max(0, lost) };
 }

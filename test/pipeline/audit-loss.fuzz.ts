@@ -321,7 +321,7 @@ async function runFleet(folder: string, seed: number): Promise<number> {
 }
 
 test('taken = dropped + spooled + acknowledged + unaccounted, and unaccounted is what was destroyed', async () => {
-  const { seed, runs } = fuzzRuns(60);
+  const { seed, runs } = fuzzRuns(40);
   let unaccounted = 0;
   for (let i = seed; i < seed + runs; i++) {
     const folder = mkdtempSync(join(MEMORY_FOLDER, 'cinderblock-audit-'));

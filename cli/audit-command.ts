@@ -17,8 +17,8 @@ Of each cluster and hour:
   taken = dropped by agent + spooled + acknowledged + unaccounted
 
 and lost by kernel, which was not taken; spooled is on disks of nodes, as their agents said last. Batches that are
-missing, and that came twice. Then which agents are silent with samples on their disk, and which disks are gone. Exit
-code 5 when anything is unaccounted.
+missing, and that came twice. Then what is spooled for long, which agents are silent with samples on their disk, and
+which disks are gone. Exit code 5 when anything is unaccounted.
 
   --from T --until T  hours that overlap that range (default now-24h to now)
   --cluster CLUSTER   only that one
@@ -42,6 +42,8 @@ const options = {
 const METHOD = 'cinderblock.v1.QueryService/AuditLoss';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
+/** Batches come this late without anything being wrong. */
+const LATE_MS = HOUR_MS;
 /** Most hours: each is read, and shown. */
 const HOURS_MAX = 24 * 62;
 
@@ -193,6 +195,7 @@ function auditText(audit: Audit, total: Counts, stored: boolean, terminal: Termi
   rows.push(['total', '', ...cells(total)]);
   const lines = [
     verdictText(total, terminal),
+    ...lateLines(audit.hours, terminal),
     ...audit.spools.flatMap((spools) => spoolLines(spools, terminal)),
   ];
   if (audit.storedComplete === false)
@@ -203,6 +206,25 @@ function auditText(audit: Audit, total: Counts, stored: boolean, terminal: Termi
 function verdictText({ unaccounted = 0 }: Counts, terminal: Terminal): string {
   if (unaccounted === 0) return `${styled(terminal, 'green', 'accounted')}: every sample that was taken`;
   return `${styled(terminal, 'red', 'unaccounted')}: ${counted(unaccounted, 'sample')}`;
+}
+
+/** What should have come by now, and waits on nodes. */
+function lateLines(hours: readonly AuditHour[], terminal: Terminal): string[] {
+  const isLate = ({ hourMs, spooled = 0 }: AuditHour) =>
+    spooled > 0 && hourMs + HOUR_MS + LATE_MS <= terminal.now();
+  return [...Map.groupBy(hours.filter(isLate), ({ cluster }) => cluster)].map(([cluster, late]) => {
+    const samples = counted(totalOf(late).spooled ?? 0, 'sample');
+    const oldest = timeText(Math.min(...late.map(({ hourMs }) => hourMs)));
+    return warning(
+      terminal,
+      cluster,
+      `${samples} of hours long over are still on nodes, the oldest of ${oldest}`,
+    );
+  });
+}
+
+function warning(terminal: Terminal, cluster: string, text: string): string {
+  return `${styled(terminal, 'yellow', 'warning')}: ${cluster}: ${text}`;
 }
 
 /** How old what is said of spools is, and what there is to look after. */
@@ -216,7 +238,7 @@ function spoolLines(spools: ClusterSpools, terminal: Terminal): string[] {
       `spools of ${cluster}: ${held} on ${counted(agents, 'node')}, heard of at most ${age(asOfMs)} ago`,
     );
   }
-  const warn = (text: string) => lines.push(`${styled(terminal, 'yellow', 'warning')}: ${cluster}: ${text}`);
+  const warn = (text: string) => lines.push(warning(terminal, cluster, text));
   if (silentAgents > 0) warn(`${counted(silentAgents, 'agent')} silent: what was heard last stands`);
   for (const { node, lastSeenMs, samples } of spools.silent)
     warn(`${node} was heard ${age(lastSeenMs)} ago, with ${counted(samples, 'sample')} on its disk`);

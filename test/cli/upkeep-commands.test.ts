@@ -304,9 +304,13 @@ test('audit: what was taken and is not in blocks yet is waiting, or on the disks
     'spools of c: 7 samples in 1 batch on 1 node, heard of at most 0 ns ago',
     'warning: c: what 1 agent of an older version spooled is not known',
   ]);
+  assert.doesNotMatch(out, /long over/);
   control.now += HOUR;
   const late = await run(['audit']);
   assert.equal(late.code, 0);
+  const still =
+    /^warning: c: 7 samples of hours long over are still on nodes, the oldest of 2023-11-14T22:00:00Z$/m;
+  assert.match(late.out, still);
   assert.match(late.out, /^warning: c: n1 was heard 1 h ago, with 7 samples on its disk$/m);
   const { spools } = await json('audit');
   assert.deepEqual(spools[0].silent, [{ node: 'n1', lastSeenMs: NOW, batches: 1, samples: 7 }]);

@@ -259,7 +259,7 @@ function audit(fake: FakeApi, end: number) {
   if (fake.mode === 'empty') return {};
   const hours = Array.from({ length: 6 }, (_, i) => {
     const taken = 190_000 - i * 3000;
-    const spooled = i === 0 ? 700 : 0;
+    const spooled = i === 0 ? 700 : i === 5 ? 90 : 0;
     const unaccounted = i === 3 ? 400 : 0;
     return {
       cluster: 'local',

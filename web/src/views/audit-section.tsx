@@ -10,6 +10,8 @@ import { ageText, spanText } from '../state/time-range.ts';
 import { Command } from './command.tsx';
 import { PanelState } from './panel-state.tsx';
 
+/** Batches come this late without anything being wrong. */
+const LATE_MS = 3_600_000;
 const AUDIT_MS = 24 * 3_600_000;
 
 const audit = resource(() => {
@@ -94,6 +96,7 @@ function AuditTable({ hours }: { hours: AuditHour[] }) {
 
 function AuditRow({ hour }: { hour: AuditHour }) {
   const span = { start: hour.hourMs, end: hour.hourMs + 3_600_000 };
+  const isLate = clock.value - span.end >= LATE_MS;
   return (
     <tr>
       <th scope="row">{spanText(span, utc.value)}</th>
@@ -101,7 +104,7 @@ function AuditRow({ hour }: { hour: AuditHour }) {
       <td>{formatCount(hour.taken)}</td>
       <td>{formatCount(hour.lostByKernel)}</td>
       <td>{formatCount(hour.droppedByAgent)}</td>
-      <td>{formatCount(hour.spooled)}</td>
+      <td class={hour.spooled > 0 && isLate ? 'cell-warn' : undefined}>{formatCount(hour.spooled)}</td>
       <td>
         {formatCount(hour.acknowledged)}{' '}
         <span class="soft">{formatShare(hour.acknowledged, hour.taken)}</span>

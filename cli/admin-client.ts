@@ -163,6 +163,41 @@ export interface DamagedBlockInfo {
   readonly problem: string;
 }
 
+export interface QuarantinedBlockInfo {
+  readonly blockId: string;
+  readonly level: number;
+  readonly resolutionSeconds: number;
+  readonly minTime: Whole;
+  readonly maxTime: Whole;
+  readonly bytes: Whole;
+  readonly services: readonly string[];
+  readonly reason: string;
+  readonly quarantinedAtMs: Whole;
+}
+
+export interface BlockRewriteInfo {
+  readonly blockId: string;
+  readonly salvage: boolean;
+  readonly requestedAtMs: Whole;
+  readonly doneAtMs?: Whole;
+  readonly problem: string;
+  readonly damaged: boolean;
+  readonly newBlockId: string;
+  readonly bytesBefore: Whole;
+  readonly bytesAfter: Whole;
+  readonly current: boolean;
+  readonly lost: readonly {
+    readonly service: string;
+    readonly profileType: string;
+    readonly rows: Whole;
+    readonly samples: Whole;
+    readonly total: string;
+    readonly minTime: Whole;
+    readonly maxTime: Whole;
+    readonly problem: string;
+  }[];
+}
+
 export interface QuarantinedGroupInfo {
   readonly group: string;
   readonly reason: string;
@@ -249,6 +284,12 @@ interface Answers {
     readonly damaged: readonly DamagedBlockInfo[];
     readonly finished: boolean;
   };
+  QuarantineBlock: { readonly block: QuarantinedBlockInfo };
+  ListQuarantinedBlocks: { readonly blocks: readonly QuarantinedBlockInfo[] };
+  RestoreBlock: { readonly problem: string; readonly replaced: readonly string[] };
+  DiscardBlock: { readonly block: QuarantinedBlockInfo };
+  RewriteBlock: { readonly rewrite: BlockRewriteInfo };
+  ListBlockRewrites: { readonly rewrites: readonly BlockRewriteInfo[] };
   PlanCompaction: {
     readonly jobs: readonly CompactionJobInfo[];
     readonly quarantined: readonly QuarantinedGroupInfo[];

@@ -1,16 +1,19 @@
 import { listBlocks } from '../pipeline/list-blocks.ts';
 import { AdminClient } from './admin-client.ts';
 import { blockPaths } from './block/block-file.ts';
+import type { BlockKeeper } from './block/block-keeper.ts';
 import {
-  type ChangeRequest,
-  listQuarantinedBlocks,
+  discardBlocks,
   quarantineBlocks,
   restoreBlocks,
   rewriteBlocks,
-  rewriteFile,
+  showQuarantinedBlocks,
 } from './block/change-blocks.ts';
 import { inspectAll, verifyAll } from './block/check-blocks.ts';
 import { scrubHub, sweepHub } from './block/check-hub.ts';
+import { folderKeeper } from './block/folder-keeper.ts';
+import { hubKeeper } from './block/hub-keeper.ts';
+import { rewriteFile } from './block/rewrite-file.ts';
 import { blocksOfHub, parseResolution, showBlocks } from './block/show-blocks.ts';
 import { showDiff } from './block/show-diff.ts';
 import { type Command, oneOf, readOptions, wholeNumber } from './command.ts';
@@ -22,7 +25,7 @@ import type { Terminal } from './terminal.ts';
 import { parseDuration, parseTime } from './time-argument.ts';
 
 const VERBS = [
-  ...['ls', 'inspect', 'verify', 'diff', 'rewrite', 'quarantine', 'quarantined', 'restore'],
+  ...['ls', 'inspect', 'verify', 'diff', 'rewrite', 'quarantine', 'quarantined', 'restore', 'discard'],
   ...['scrub', 'sweep'],
 ] as const;
 
@@ -43,14 +46,15 @@ BLOCK is a file, or with --data the id of a block in that data folder.
   diff A B           compare what two blocks say, or two sets of them (A… --with B --with B): samples, totals and stacks
                      of each series in each window; exit code 5 when they differ
 
-Of a data folder (--data DIR) that no server holds
+Of a server, or with --data of a data folder that no server holds
+  ls                 list its blocks
   rewrite ID…        write them anew in the current format, nothing left out; one FILE instead with --file OUT
-  quarantine ID…     take damaged ones out of all answers, and keep them aside
-  quarantined        list what was set aside, with the reason
-  restore ID…        put back what was set aside
+  quarantine ID…     take damaged ones out of all answers, and keep them
+  quarantined        list what is in quarantine, with the reason
+  restore ID…        put back what is in quarantine
+  discard ID…        give up what is in quarantine
 
 Of a server
-  ls                 list its blocks; also of a data folder that no server holds, with --data
   scrub              read every block and check it; exit code 5 when one is damaged or missing
   sweep              delete objects that nothing refers to, and name blocks whose object is gone
 
@@ -70,8 +74,14 @@ diff
   --step LENGTH     hold windows of a step together, such as raw ones against those of 5m
   --limit N         most differences that are shown (default ${DIFFERENCES_DEFAULT})
 
-quarantine
-  --reason TEXT     why; needed for a block that is sound
+rewrite
+  --salvage         save what can be read of a damaged block, say what is lost, and set the block aside
+  --no-wait         do not wait until the server has done it
+  --dry-run         say what would come of it, and change nothing
+
+quarantine, discard
+  --reason TEXT     why it goes to quarantine; needed for a block that is sound
+  --dry-run         say what would go, and change nothing
 ${CONFIRM_HELP}
 
 scrub
@@ -99,6 +109,8 @@ const options = {
   file: { type: 'string' },
   reason: { type: 'string' },
   bytes: { type: 'string' },
+  salvage: { type: 'boolean', default: false },
+  'no-wait': { type: 'boolean', default: false },
   'dry-run': { type: 'boolean', default: false },
 } as const;
 
@@ -120,17 +132,31 @@ async function runBlock(args: readonly string[], terminal: Terminal): Promise<nu
       none(names);
       return ls(values, isJson, terminal);
     case 'rewrite':
-      if (values.file === undefined) return rewriteBlocks(changeOf(names, values, isJson), terminal);
-      return rewriteFile({ path: await onePath(names, values), out: values.file, isJson }, terminal);
-    case 'quarantine': {
-      const { reason, yes } = values;
-      return quarantineBlocks({ ...changeOf(names, values, isJson), reason, yes }, terminal);
-    }
+      if (values.file !== undefined) return rewriteOne(values.file, names, values, isJson, terminal);
+      return withKeeper(values, terminal, (keeper) => {
+        const request = {
+          ...changeOf(names, values, isJson),
+          salvage: values.salvage,
+          wait: !values['no-wait'],
+        };
+        return rewriteBlocks(keeper, request, terminal);
+      });
+    case 'quarantine':
+      return withKeeper(values, terminal, (keeper) => {
+        const { reason, yes } = values;
+        return quarantineBlocks(keeper, { ...changeOf(names, values, isJson), reason, yes }, terminal);
+      });
     case 'quarantined':
       none(names);
-      return listQuarantinedBlocks({ folder: folderOf(values), ids: [], isJson }, terminal);
+      return withKeeper(values, terminal, (keeper) => showQuarantinedBlocks(keeper, isJson, terminal));
     case 'restore':
-      return restoreBlocks(changeOf(names, values, isJson), terminal);
+      return withKeeper(values, terminal, (keeper) =>
+        restoreBlocks(keeper, changeOf(names, values, isJson), terminal),
+      );
+    case 'discard':
+      return withKeeper(values, terminal, (keeper) =>
+        discardBlocks(keeper, { ...changeOf(names, values, isJson), yes: values.yes }, terminal),
+      );
     case 'scrub':
       none(names);
       return scrubHub(values, bytesOf(values), isJson, terminal);
@@ -155,7 +181,7 @@ async function ls(values: Values, isJson: boolean, terminal: Terminal): Promise<
     await showBlocks(blocksOfHub(new AdminClient(values, terminal)), filter, isJson, terminal);
     return ExitCode.ok;
   }
-  if (values.url !== undefined) throw new UsageError('--data and --url name two places to ask; choose one');
+  onePlace(values);
   const { hub, close } = await openDataFolder(values.data, terminal, 'ask it with --url');
   try {
     await showBlocks((asked) => listBlocks(hub, asked), filter, isJson, terminal);
@@ -187,20 +213,43 @@ function pathsOf(names: readonly string[], { data }: Values): Promise<string[]> 
   return blockPaths(names, data);
 }
 
-async function onePath(names: readonly string[], values: Values): Promise<string> {
+async function rewriteOne(
+  out: string,
+  names: readonly string[],
+  values: Values,
+  isJson: boolean,
+  terminal: Terminal,
+): Promise<number> {
   const [path, ...more] = await pathsOf(names, values);
   if (more.length > 0) throw new UsageError('--file takes one block');
-  return path!;
+  return rewriteFile({ path: path!, out, salvage: values.salvage, isJson }, terminal);
 }
 
-function changeOf(ids: readonly string[], values: Values, isJson: boolean): ChangeRequest {
+async function withKeeper(
+  values: Values,
+  terminal: Terminal,
+  use: (keeper: BlockKeeper) => Promise<number>,
+): Promise<number> {
+  onePlace(values);
+  const keeper =
+    values.data === undefined
+      ? hubKeeper(new AdminClient(values, terminal), terminal)
+      : await folderKeeper(values.data, terminal);
+  try {
+    return await use(keeper);
+  } finally {
+    await keeper.close();
+  }
+}
+
+function onePlace({ data, url }: Values): void {
+  if (data !== undefined && url !== undefined)
+    throw new UsageError('--data and --url name two places to ask; choose one');
+}
+
+function changeOf(ids: readonly string[], values: Values, isJson: boolean) {
   if (ids.length === 0) throw new UsageError('name at least one block');
-  return { folder: folderOf(values), ids: [...new Set(ids)], isJson };
-}
-
-function folderOf({ data }: Values): string {
-  if (data !== undefined) return data;
-  throw new UsageError('say with --data which data folder');
+  return { ids: [...new Set(ids)], dryRun: values['dry-run'], isJson };
 }
 
 function bytesOf({ bytes }: Values): number | undefined {

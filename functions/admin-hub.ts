@@ -1,11 +1,12 @@
 import { RejectedError } from '../core/errors.ts';
+import type { BlockSwap } from '../storage/block-catalog.ts';
 import { BLOCKS } from '../storage/names.ts';
 import type { FunctionHub } from './open-hub.ts';
 
 /**
- * The hub as administrators have it on AWS: they plan, look, set and delete profiles; blocks are merged, dropped and swept
- * by functions that schedules call, which have the time, the memory and the right to it. What would do so from here is
- * refused before it does anything.
+ * The hub as administrators have it on AWS: they plan, look, set and delete profiles, set blocks aside and put them back;
+ * blocks are merged, rewritten, dropped and swept by functions that schedules call, which have the time, the memory and the
+ * right to it. What would do so from here is refused before it does anything.
  */
 export function adminHub(opened: FunctionHub): FunctionHub {
   const { hub } = opened;
@@ -23,8 +24,8 @@ export function adminHub(opened: FunctionHub): FunctionHub {
       catalog: {
         publish: refuse,
         find: (search) => catalog.find(search),
-        get: (blockId) => catalog.get(blockId),
-        swap: refuse,
+        get: (...args) => catalog.get(...args),
+        swap: async (swap) => (isOfQuarantine(swap) ? catalog.swap(swap) : refuse()),
         listDeletionMarks: (...args) => catalog.listDeletionMarks(...args),
         forget: refuse,
         list: (page) => catalog.list(page),
@@ -39,6 +40,11 @@ export function adminHub(opened: FunctionHub): FunctionHub {
       },
     },
   };
+}
+
+/** Whether it only sets blocks aside, puts them back, for what was saved of them, or gives them up. */
+function isOfQuarantine({ remove, add, putBack = [] }: BlockSwap): boolean {
+  return add.length === 0 && (remove.length === 0 || putBack.length > 0);
 }
 
 async function refuse(): Promise<never> {

@@ -2,11 +2,11 @@ import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { AnyPrincipal, Effect, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { BLOCKS, INBOX, QUARANTINE } from '../storage/names.ts';
+import { BLOCKS, INBOX, QUARANTINE, type SEALED } from '../storage/names.ts';
 import { acknowledge, acknowledgeWildcard } from './acknowledge.ts';
 
 /** First segments of the bucket's keys. */
-export type Prefix = typeof BLOCKS | typeof INBOX | typeof QUARANTINE;
+export type Prefix = typeof BLOCKS | typeof INBOX | typeof QUARANTINE | typeof SEALED;
 
 export interface BlockStoreProps {
   /** Whether the bucket stays when its stack goes. */

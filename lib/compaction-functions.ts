@@ -3,7 +3,7 @@ import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { HubEnvironment, PlannerEnvironment } from '../functions/environment.ts';
-import { BLOCKS, INBOX } from '../storage/names.ts';
+import { BLOCKS, INBOX, SEALED } from '../storage/names.ts';
 import { acknowledge } from './acknowledge.ts';
 import { HubFunction } from './hub-function.ts';
 import type { HubFunctionsProps } from './hub-functions.ts';
@@ -17,6 +17,9 @@ const BLOCK_PARTITIONS = ['block#*', 'spans#*', 'buckets#*', 'tenant#*'];
 
 /** Which groups are set aside. */
 const QUARANTINE_PARTITION = 'setting#compaction-quarantine/*';
+
+/** Which blocks are to be rewritten, and what came of it. */
+const REWRITES_PARTITION = 'setting#block-rewrites/*';
 
 /** What merging touches: the catalog, what was deleted, who works on what, and which groups are set aside. */
 const MERGE_READS = [
@@ -50,7 +53,7 @@ export class PlannerFunction extends HubFunction {
       timeout: Duration.seconds(120),
     });
     const { table } = props.storage;
-    table.allow(this.role, TABLE_READS, [...BLOCK_PARTITIONS, QUARANTINE_PARTITION]);
+    table.allow(this.role, TABLE_READS, [...BLOCK_PARTITIONS, QUARANTINE_PARTITION, REWRITES_PARTITION]);
     table.allow(this.role, ['dynamodb:PutItem'], [QUARANTINE_PARTITION]);
     props.jobs.allow(this.role, 'sqs:SendMessage', 'sqs:GetQueueAttributes');
   }
@@ -81,9 +84,11 @@ export class WorkerFunction extends HubFunction {
     const { blocks, table } = props.storage;
     // Deletes only what it stored itself, when it could not be swapped in.
     blocks.allow(this.role, BLOCKS, 's3:GetObject', 's3:PutObject', 's3:DeleteObject');
+    blocks.allow(this.role, SEALED, 's3:GetObject', 's3:PutObject');
     blocks.allowList(this.role);
-    table.allow(this.role, TABLE_READS, MERGE_READS);
-    table.allow(this.role, ['dynamodb:PutItem', 'dynamodb:UpdateItem'], MERGE_WRITES);
+    const rewrites = [REWRITES_PARTITION, 'lease#block-rewrites/*'];
+    table.allow(this.role, TABLE_READS, [...MERGE_READS, REWRITES_PARTITION]);
+    table.allow(this.role, ['dynamodb:PutItem', 'dynamodb:UpdateItem'], [...MERGE_WRITES, ...rewrites]);
     props.jobs.allow(
       this.role,
       ...['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:GetQueueAttributes'],
@@ -122,6 +127,7 @@ export class HousekeeperFunction extends HubFunction {
     const { blocks, table } = props.storage;
     blocks.allow(this.role, BLOCKS, 's3:GetObject', 's3:PutObject', 's3:DeleteObject');
     blocks.allow(this.role, INBOX, 's3:DeleteObject');
+    blocks.allow(this.role, SEALED, 's3:DeleteObject');
     blocks.allowList(this.role);
     const seen = ['agents#*', 'agent-clusters', 'ledger#*', 'ledger-hours'];
     const own = ['setting#scrub/*', 'setting#loss/*'];

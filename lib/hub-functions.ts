@@ -8,7 +8,7 @@ import type {
   HubEnvironment,
   QueryEnvironment,
 } from '../functions/environment.ts';
-import { BLOCKS, INBOX, QUARANTINE } from '../storage/names.ts';
+import { BLOCKS, INBOX, QUARANTINE, SEALED } from '../storage/names.ts';
 import { acknowledge } from './acknowledge.ts';
 import { ALARM_PERIOD, addAlarm } from './alarms.ts';
 import type { HubStorage } from './hub-environment.ts';
@@ -26,9 +26,10 @@ const ADMIN_PARTITIONS = [
   ...['clusters', 'api-token#*', 'api-tokens'],
   ...['setting#retention/*', 'lease#retention/*', 'setting#tombstones/*', 'lease#tombstones/*'],
   ...['setting#compaction-quarantine/*', 'setting#scrub/*', 'lease#scrub/*', 'lease#sweep/*'],
+  ...['setting#block-rewrites/*', 'lease#block-rewrites/*'],
 ];
 const SEEN_PARTITIONS = [
-  ...['block#*', 'spans#*', 'buckets#*', 'tenant#*', 'marks#*', 'setting#*'],
+  ...['block#*', 'spans#*', 'buckets#*', 'tenant#*', 'marks#*', 'swap#*', 'setting#*'],
   ...['agents#*', 'agent-clusters', 'ledger#*', 'ledger-hours', 'credential#*', 'credentials#*'],
 ];
 
@@ -40,8 +41,9 @@ const QUERY_PARTITIONS = [
   'setting#*',
 ];
 
-/** What a new block is found by. */
+/** What a new block is found by; and, for batches that come after their day was sealed, which blocks it has. */
 const PROCESSOR_PARTITIONS = ['block#*', 'spans#*', 'buckets#*'];
+const PROCESSOR_READS = [...PROCESSOR_PARTITIONS, 'tenant#*'];
 
 export interface HubFunctionsProps extends FunctionDefaults {
   readonly storage: HubStorage;
@@ -98,7 +100,9 @@ export class ProcessorFunction extends HubFunction {
     blocks.allow(this.role, BLOCKS, 's3:GetObject', 's3:PutObject');
     blocks.allow(this.role, QUARANTINE, 's3:GetObject', 's3:PutObject');
     blocks.allowList(this.role);
+    blocks.allow(this.role, SEALED, 's3:GetObject');
     table.allow(this.role, ['dynamodb:PutItem'], PROCESSOR_PARTITIONS);
+    table.allow(this.role, TABLE_READS, PROCESSOR_READS);
     queue.allow(
       this.role,
       ...['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:GetQueueAttributes'],
@@ -156,7 +160,7 @@ export class QueryFunction extends HubFunction {
   }
 }
 
-/** Clusters, tokens, dead letters, quarantine, and what is kept and deleted, for administrators. It merges no blocks. */
+/** Clusters, tokens, dead letters, quarantine, and what is kept and deleted, for administrators. It writes no blocks. */
 export class AdminFunction extends HubFunction {
   constructor(scope: Construct, id: string, props: HubFunctionsProps & { environment: AdminEnvironment }) {
     super(scope, id, {
@@ -175,6 +179,9 @@ export class AdminFunction extends HubFunction {
     blocks.allowList(this.role);
     // Listing marks removes lists that are done with in passing.
     table.allow(this.role, ['dynamodb:BatchWriteItem'], ['marks#*']);
+    // Blocks are set aside, put back and given up; none is added.
+    table.allow(this.role, ['dynamodb:UpdateItem'], ['block#*', 'tenant#*']);
+    table.allow(this.role, ['dynamodb:PutItem'], ['swap#*', 'marks#*']);
     table.allow(this.role, TABLE_READS, [...ADMIN_PARTITIONS, ...SEEN_PARTITIONS]);
     table.allow(this.role, ['dynamodb:PutItem', 'dynamodb:UpdateItem'], ADMIN_PARTITIONS);
     queue.allow(this.role, 'sqs:SendMessage', 'sqs:GetQueueAttributes');

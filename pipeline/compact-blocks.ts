@@ -1,7 +1,7 @@
-import type { CompactionJob } from '../core/compaction/plan-compaction.ts';
 import type { BlockJob } from '../core/compaction/plan-rewrites.ts';
 import { RetryableError } from '../core/errors.ts';
 import { blockKey } from '../storage/names.ts';
+import { runCopy } from './block-rewrites.ts';
 import { listQuarantinedGroups, quarantineGroup, releaseGroup } from './compaction-quarantine.ts';
 import { GroupLease, LeaseLostError } from './group-lease.ts';
 import type { Hub } from './hub.ts';
@@ -33,7 +33,7 @@ export async function compactBlocks(hub: Hub, scope: 'recent' | 'all' = 'recent'
 }
 
 /** Runs jobs one after the other, each as `runCompactionJob` does. */
-export async function runCompactionJobs(hub: Hub, jobs: readonly CompactionJob[]): Promise<CompactionReport> {
+export async function runCompactionJobs(hub: Hub, jobs: readonly BlockJob[]): Promise<CompactionReport> {
   const report = newReport();
   for (const job of jobs) await runInto(hub, job, report);
   return report;
@@ -63,12 +63,8 @@ async function runInto(hub: Hub, job: BlockJob, report: CompactionReport): Promi
     return;
   }
   try {
-    const result = await runJob(hub, job, lease);
-    if (result === undefined) report.skipped++;
-    else {
-      addResult(hub, job, result, report);
-      if ((await listQuarantinedGroups(hub)).length > 0) await releaseGroup(hub, job.group);
-    }
+    if (!(await runLeased(hub, job, lease, report))) report.skipped++;
+    else if ((await listQuarantinedGroups(hub)).length > 0) await releaseGroup(hub, job.group);
   } catch (error) {
     if (error instanceof RetryableError) throw error;
     if (error instanceof LeaseLostError) {
@@ -78,6 +74,23 @@ async function runInto(hub: Hub, job: BlockJob, report: CompactionReport): Promi
   } finally {
     await lease.release();
   }
+}
+
+/** Whether it was done: false when somebody else did it, or there is nothing to do. */
+async function runLeased(
+  hub: Hub,
+  job: BlockJob,
+  lease: GroupLease,
+  report: CompactionReport,
+): Promise<boolean> {
+  if (job.step === 'copy') {
+    const isDone = (await runCopy(hub, job, lease)) !== undefined;
+    if (isDone) report.jobs++;
+    return isDone;
+  }
+  const result = await runJob(hub, job, lease);
+  if (result !== undefined) addResult(hub, job, result, report);
+  return result !== undefined;
 }
 
 function addResult(hub: Hub, job: BlockJob, result: JobResult, report: CompactionReport): void {

@@ -42,6 +42,7 @@ export async function countStored(
       }
     },
   );
-  const { missingBlocks, corruptBlocks, continueBefore } = parts.completeness;
-  return { samples, complete: missingBlocks === 0 && corruptBlocks === 0 && continueBefore === undefined };
+  const { missingBlocks, corruptBlocks, asideBlocks, continueBefore } = parts.completeness;
+  const lacked = missingBlocks + corruptBlocks + asideBlocks;
+  return { samples, complete: lacked === 0 && continueBefore === undefined };
 }

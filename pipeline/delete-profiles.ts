@@ -131,8 +131,8 @@ async function samplesOf(
       if (rows.length > 0) blocks.add(part.reader.directory.blockId);
     },
   );
-  const { missingBlocks, corruptBlocks, continueBefore } = parts.completeness;
-  const isRead = missingBlocks === 0 && corruptBlocks === 0 && continueBefore === undefined;
+  const { missingBlocks, corruptBlocks, asideBlocks, continueBefore } = parts.completeness;
+  const isRead = missingBlocks + corruptBlocks + asideBlocks === 0 && continueBefore === undefined;
   return { samples, blocks: blocks.size, complete: isRead && leftOut === undefined };
 }
 

@@ -7,7 +7,7 @@ import { GroupLease, LeaseLostError } from './group-lease.ts';
 import type { Hub } from './hub.ts';
 import { retentionRules } from './retention-policies.ts';
 import { type BlockJobRunner, restingGroups } from './rewrite-blocks.ts';
-import { swapBlocks } from './swap-blocks.ts';
+import { changeCatalog } from './swap-blocks.ts';
 
 /** What retention took, or would take. */
 export interface RetentionReport {
@@ -23,17 +23,21 @@ export interface RetentionReport {
   skipped: boolean;
 }
 
-/** What there is to drop now. Blocks that may still be merged are not rewritten: they are expired as a whole, or wait. */
+/**
+ * What there is to drop now, blocks that lie aside too. Blocks that may still be merged are not rewritten, and neither
+ * are those aside: they are expired as a whole, or wait.
+ */
 export async function planRetentionNow(hub: Hub): Promise<RetentionPlan<BlockRow>> {
   const rules = await retentionRules(hub);
   const expired: BlockRow[] = [];
   const partly: BlockRow[] = [];
   let after: BlockRow | undefined;
   for (;;) {
-    const page = await hub.catalog.list({ tenant: hub.tenant, after, limit: MAX_CATALOG_PAGE });
+    const range = { after, limit: MAX_CATALOG_PAGE, withAside: true };
+    const page = await hub.catalog.list({ tenant: hub.tenant, ...range });
     const plan = planRetention(page, rules, hub.clock());
     expired.push(...plan.expired);
-    partly.push(...plan.partly.filter(isSealed));
+    partly.push(...plan.partly.filter((row) => isSealed(row) && row.aside === undefined));
     after = page.at(-1);
     if (page.length < MAX_CATALOG_PAGE) return { expired, partly };
   }
@@ -86,11 +90,17 @@ function reportOf({ expired, partly }: RetentionPlan<BlockRow>): RetentionReport
 async function dropExpired(hub: Hub, rows: readonly BlockRow[], lease: GroupLease): Promise<void> {
   for (let i = 0; i < rows.length; i += MAX_SWAP_BLOCKS) {
     await lease.keep();
-    const ids = rows.slice(i, i + MAX_SWAP_BLOCKS).map(({ blockId }) => blockId);
-    if (await swapBlocks(hub, ids, [])) continue;
-    // One of them was merged or rewritten meanwhile: what came of it is found by the next run.
-    for (const id of ids) await swapBlocks(hub, [id], []);
+    const some = rows.slice(i, i + MAX_SWAP_BLOCKS);
+    if (await drop(hub, some)) continue;
+    // One of them was merged, rewritten, set aside or put back meanwhile: the next run finds what came of it.
+    for (const row of some) await drop(hub, [row]);
   }
+}
+
+function drop(hub: Hub, rows: readonly BlockRow[]): Promise<boolean> {
+  const idsOf = (isAside: boolean) =>
+    rows.filter(({ aside }) => (aside !== undefined) === isAside).map(({ blockId }) => blockId);
+  return changeCatalog(hub, { remove: idsOf(false), add: [], removeAside: idsOf(true) });
 }
 
 async function rewritePartly(

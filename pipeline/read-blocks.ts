@@ -20,6 +20,7 @@ import { untoldDeletions } from '../core/retention/deletion-reach.ts';
 import type { Tombstones } from '../core/retention/tombstone.ts';
 import type { BlockRow } from '../storage/block-catalog.ts';
 import type { Hub } from './hub.ts';
+import { noteAside } from './note-aside.ts';
 import { noteLoss } from './note-loss.ts';
 import { openBlockOf } from './open-block.ts';
 import { loadTombstones, SETTLE_MS } from './tombstone-store.ts';
@@ -83,13 +84,14 @@ export async function planRead(hub: Hub, selection: SeriesSelection): Promise<Pl
   const completeness = newCompleteness();
   const isEmpty = selection.start >= selection.end;
   const [rows, tombstones] = await Promise.all([
-    isEmpty ? [] : findRows(hub, selection),
+    isEmpty ? [] : findRows(hub, selection, true),
     loadTombstones(hub),
   ]);
   const first = planOf(hub, selection, rows, tombstones);
   const leftOut = first.leftOut && (await leftOutOf(hub, selection, rows, tombstones));
   const plan = { ...first, leftOut };
   completeness.resolutionSeconds = plan.resolutionSeconds;
+  noteAside(plan.aside, completeness);
   noteRollUp(plan, tombstones, completeness);
   const wantsCluster = clusterPredicate(hub, selection.matchers);
   if (!isEmpty) await noteLoss(hub, selection, wantsCluster, completeness);
@@ -101,9 +103,9 @@ function planOf(
   selection: SeriesSelection,
   rows: readonly BlockRow[],
   tombstones: Tombstones,
-): QueryPlan<BlockRow> {
+): ReturnType<typeof planQuery<BlockRow>> {
   const { matchers, groupBy = [] } = selection;
-  const families = versionsByFamily(rows);
+  const families = versionsByFamily(rows.filter((row) => row.aside === undefined));
   const deletionsOf = (row: BlockRow) => ({
     told: tombstones.concerning(row, SETTLE_MS).all,
     untold: untoldDeletions(row, tombstones, families, SETTLE_MS).withinReach,
@@ -127,7 +129,7 @@ async function leftOutOf(
   rows: readonly BlockRow[],
   tombstones: Tombstones,
 ): Promise<QueryPlan['leftOut']> {
-  const wider = await findRows(hub, { ...selection, ...wholeTimeOf(rows, selection) });
+  const wider = await findRows(hub, { ...selection, ...wholeTimeOf(rows, selection) }, true);
   return planOf(hub, selection, wider, tombstones).leftOut;
 }
 
@@ -251,11 +253,15 @@ export async function readParts<T>(
 }
 
 /** Index rows of the time range; the service goes into the search when the matchers name exactly one. */
-export function findRows(hub: Hub, { matchers, start, end }: SeriesSelection): Promise<BlockRow[]> {
+export function findRows(
+  hub: Hub,
+  { matchers, start, end }: SeriesSelection,
+  withAside = false,
+): Promise<BlockRow[]> {
   const service = matchers.find(
     ({ name, op, value }) => name === SERVICE_NAME && op === '=' && value !== '',
   )?.value;
-  return hub.catalog.find({ tenant: hub.tenant, from: start, until: end, service });
+  return hub.catalog.find({ tenant: hub.tenant, from: start, until: end, service, withAside });
 }
 
 /**

@@ -30,7 +30,8 @@ export async function verifyDeletion(hub: Hub, tombstone: Tombstone): Promise<De
   const { matchers } = parseSelector(selector);
   const labels = matchers.map(({ name }) => name);
   const matches = compileMatchers(matchers, hub.compileRegex);
-  const rows = await hub.catalog.find({ tenant: hub.tenant, from: start, until: end });
+  // What lies aside may be put back.
+  const rows = await hub.catalog.find({ tenant: hub.tenant, from: start, until: end, withAside: true });
   const check: DeletionCheck = { blocks: 0, rows: 0, samples: 0, unread: [] };
   await mapConcurrently(rows, hub.settings.queryConcurrency, async (row) => {
     if (!hasLabels(row, labels)) return;

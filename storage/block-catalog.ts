@@ -16,8 +16,6 @@ export interface Aside {
   reason: string;
   /** In ms since epoch. */
   at: number;
-  /** The block that holds what could be saved of it, and leaves when it is put back. */
-  replacedBy?: string;
 }
 
 /** One block in the catalog. A block is visible to queries exactly while its row is here, and not aside. */
@@ -207,9 +205,7 @@ export function asideEffectOf({
   removeAside = [],
 }: Pick<BlockSwap, 'setAside' | 'putBack' | 'removeAside'>): string[][] {
   if (setAside.length + putBack.length + removeAside.length === 0) return [];
-  const set = setAside.map(({ blockId, aside: { reason, at, replacedBy } }) =>
-    JSON.stringify([blockId, reason, at, replacedBy]),
-  );
+  const set = setAside.map(({ blockId, aside: { reason, at } }) => JSON.stringify([blockId, reason, at]));
   return [set.sort(), [...putBack].sort(), [...removeAside].sort()];
 }
 

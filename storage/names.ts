@@ -15,9 +15,6 @@ export const SEALED = 'sealed';
 /** First segment of the keys of batches that can never be stored. */
 export const QUARANTINE = 'quarantine';
 
-/** First segment of the keys of blocks that were taken out of the catalog, and are kept aside. */
-export const BLOCK_QUARANTINE = 'block-quarantine';
-
 /** Highest compaction level that a key can hold. */
 export const MAX_LEVEL = 99;
 
@@ -143,22 +140,6 @@ export function parseQuarantineKey(key: string): QuarantineName | undefined {
   if (!match) return undefined;
   const [, tenant, cluster, name] = match;
   return rebuilt(key, { tenant, cluster, name }, (parts) => quarantineKeys(parts).batch);
-}
-
-/**
- * The two objects of a block in quarantine: `block-quarantine/<tenant>/<blockId>.block`, its bytes as far as there were
- * any, and `….row.json`, its index row and why it is there. @throws RejectedError 'invalid' when a part cannot stand in a key.
- */
-export function quarantinedBlockKeys(tenant: string, blockId: string): { block: string; row: string } {
-  checkPart('block id', blockId);
-  const stem = `${quarantinedBlocksPrefix(tenant)}${blockId}`;
-  return { block: checked(`${stem}.block`), row: checked(`${stem}.row.json`) };
-}
-
-/** `block-quarantine/<tenant>/`: what the keys of a tenant's quarantined blocks begin with. */
-export function quarantinedBlocksPrefix(tenant: string): string {
-  checkPart('tenant', tenant);
-  return `${BLOCK_QUARANTINE}/${tenant}/`;
 }
 
 function checkPart(what: string, part: string): void {

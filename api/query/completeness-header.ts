@@ -24,6 +24,7 @@ export function bothComplete(a: Completeness, b: Completeness): Completeness {
     bytesRead: a.bytesRead + b.bytesRead,
     missingBlocks: a.missingBlocks + b.missingBlocks,
     corruptBlocks: a.corruptBlocks + b.corruptBlocks,
+    asideBlocks: a.asideBlocks + b.asideBlocks,
     samples: a.samples + b.samples,
     samplesLost: a.samplesLost + b.samplesLost,
     lagMs: Math.max(a.lagMs, b.lagMs),

@@ -1,4 +1,10 @@
 import { BlockReader } from '../../core/block/block-reader.ts';
+import {
+  type BlockDiff,
+  diffBlocks,
+  type SideSums,
+  type WindowDifference,
+} from '../../core/block/diff-blocks.ts';
 import { zstdCodec } from '../../storage/zstd-codec.ts';
 import { ExitCode, UsageError } from '../exit-code.ts';
 import { count, counted, durationText, timeText } from '../quantity.ts';
@@ -6,7 +12,6 @@ import { jsonText } from '../query/answer-json.ts';
 import { styled, type Terminal } from '../terminal.ts';
 import { cutText, textTable } from '../text-table.ts';
 import { type BlockFile, openBlockFile } from './block-file.ts';
-import { type BlockDiff, diffBlocks, type SideSums, type WindowDifference } from './diff-blocks.ts';
 
 export interface DiffRequest {
   /** Files of the two sets. */

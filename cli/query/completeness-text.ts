@@ -11,13 +11,15 @@ export function completenessText(
   terminal: Pick<Terminal, 'color'>,
   goOn: (before: number) => string,
 ): string {
-  const { complete, blocksRead, bytesRead, missingBlocks, corruptBlocks, samples } = completeness;
+  const { complete, blocksRead, bytesRead, missingBlocks, corruptBlocks, asideBlocks, samples } =
+    completeness;
   const { samplesLost, lagMs, resolutionSeconds, continueBefore, notes } = completeness;
   const facts = [
     counted(samples, 'sample'),
     `${counted(blocksRead, 'block')} read (${bytesText(bytesRead)})`,
     missingBlocks > 0 && `${counted(missingBlocks, 'block')} missing`,
     corruptBlocks > 0 && `${counted(corruptBlocks, 'block')} corrupt`,
+    asideBlocks > 0 && `${counted(asideBlocks, 'block')} set aside`,
     samplesLost > 0 && `${counted(samplesLost, 'sample')} lost`,
     `lag ${lagMs < 0 ? 'unknown' : durationText(lagMs)}`,
     `resolution ${resolutionSeconds === 0 ? 'raw' : durationText(resolutionSeconds * 1000)}`,

@@ -117,6 +117,7 @@ function readCompleteness(value: unknown): Completeness {
     bytesRead: number('bytesRead'),
     missingBlocks: number('missingBlocks'),
     corruptBlocks: number('corruptBlocks'),
+    asideBlocks: number('asideBlocks'),
     samples: number('samples'),
     samplesLost: number('samplesLost'),
     lagMs: number('lagMs'),

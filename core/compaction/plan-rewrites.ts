@@ -37,8 +37,15 @@ export interface ExpiryJob extends Omit<CompactionJob, 'step'> {
   readonly step: 'expire';
 }
 
+/** One block to write again as it is, because somebody wishes it. Its level and resolution stay, whatever this says. */
+export interface CopyJob extends Omit<CompactionJob, 'step'> {
+  readonly step: 'copy';
+  /** Whether what can be read of a damaged block is saved. */
+  readonly salvage: boolean;
+}
+
 /** Whatever takes blocks out of the catalog and puts others in their place. */
-export type BlockJob = CompactionJob | RewriteJob | ExpiryJob;
+export type BlockJob = CompactionJob | RewriteJob | ExpiryJob | CopyJob;
 
 const HOUR_MS = 3_600_000;
 /** Blocks of an hour that nobody closed so long after its time are not waited for. */

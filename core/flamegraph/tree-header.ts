@@ -83,6 +83,7 @@ function readCompleteness(fields: HeaderFields): Completeness {
     bytesRead: fields.number('bytesRead'),
     missingBlocks: fields.number('missingBlocks'),
     corruptBlocks: fields.number('corruptBlocks'),
+    asideBlocks: fields.number('asideBlocks'),
     samples: fields.number('samples'),
     samplesLost: fields.number('samplesLost'),
     lagMs: fields.number('lagMs'),

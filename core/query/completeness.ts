@@ -13,6 +13,8 @@ export interface Completeness {
   missingBlocks: number;
   /** Blocks that failed a checksum or another check; they were left out. */
   corruptBlocks: number;
+  /** Blocks that somebody set aside, and that nothing else in the answer stands for. */
+  asideBlocks: number;
   /** Samples in the answer. */
   samples: number;
   /** Samples of the selection's clusters and time that are known lost: by the kernel, by the agent, or with a missing batch. */
@@ -42,6 +44,7 @@ export function newCompleteness(): Completeness {
     bytesRead: 0,
     missingBlocks: 0,
     corruptBlocks: 0,
+    asideBlocks: 0,
     samples: 0,
     samplesLost: 0,
     lagMs: -1,

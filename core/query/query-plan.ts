@@ -3,6 +3,7 @@ import { sharedBatches } from '../block/duplicate-rows.ts';
 import { hasLabels, isAnsweredByFamilies, isJoined, versionsByFamily } from '../block/families.ts';
 import { haveCommon } from '../block/shared-runs.ts';
 import { cutSteps, touchedSteps } from '../retention/tombstone.ts';
+import { type AsideBlock, isAnsweredBy } from './aside-blocks.ts';
 import {
   answersWithLabels,
   type LeftOutTime,
@@ -39,6 +40,8 @@ export interface IndexRow {
     readonly minTime: number;
     readonly maxTime: number;
   }[];
+  /** Present while it lies aside: it is not read. */
+  readonly aside?: object;
 }
 
 /** What is wanted. */
@@ -85,10 +88,17 @@ export interface QueryPlan<Row extends IndexRow = IndexRow> {
 
 const NONE: ReadonlySet<string> = new Set();
 
-export function planQuery<Row extends IndexRow>(all: readonly Row[], request: PlanRequest): QueryPlan<Row> {
+/** @param all blocks of the range, those that lie aside among them */
+export function planQuery<Row extends IndexRow>(
+  all: readonly Row[],
+  request: PlanRequest,
+): QueryPlan<Row> & { readonly aside: readonly AsideBlock<Row>[] } {
   const { start, end, allows = () => false, deletedFrom = () => [], untoldFrom = () => [] } = request;
   // What lost the clusters that are asked for must not stand before coarser ones that have them.
-  const rows = all.filter((row) => !isPartial(row.batchIds) || mayHoldCluster(row, request));
+  const rows = all.filter(
+    (row) => row.aside === undefined && (!isPartial(row.batchIds) || mayHoldCluster(row, request)),
+  );
+  const asideRows = all.filter((row) => row.aside !== undefined);
   const versionsOf = versionsByFamily(rows);
   // What is kept in no finer form is read as it is, whatever the step that was asked for.
   const isWanted = (row: Row) =>
@@ -135,6 +145,18 @@ export function planQuery<Row extends IndexRow>(all: readonly Row[], request: Pl
     if (raw.resolutionSeconds === 0 && (spoken.has(family) || !read.some(({ row }) => row === raw)))
       summed.add(raw);
   }
+  // The same where a raw block lies aside, and its sums are read.
+  for (const row of asideRows) {
+    const finest = versionsOf.get(familyIdOf(row))?.[0];
+    const isSummed = finest !== undefined && finest.resolutionSeconds > 0;
+    if (row.resolutionSeconds === 0 && (isSummed || spoken.has(familyIdOf(row)))) summed.add(row);
+  }
+  const aside = asideRows.flatMap((row) => {
+    const services = mayHoldCluster(row, request) ? askedServices(row, [{ start, end }], request) : NONE;
+    return services.size === 0
+      ? []
+      : [{ row, isAnswered: isAnsweredBy(chosen, row, services, { start, end }) }];
+  });
   const blocks = chosen.flatMap((one) => plannedBlock(one, request, spoken, summed));
   const raw = blocks.filter(({ row }) => row.resolutionSeconds === 0);
   return {
@@ -144,6 +166,7 @@ export function planQuery<Row extends IndexRow>(all: readonly Row[], request: Pl
       (a, b) => haveCommon(raw[a]!.services, raw[b]!.services),
     ),
     resolutionSeconds: blocks.reduce((most, { row }) => Math.max(most, row.resolutionSeconds), 0),
+    aside,
     leftOut: leftOutTime(
       missed.flatMap((one) => plannedBlock(one, request, spoken, summed)),
       request,
@@ -220,19 +243,29 @@ function plannedBlock<Row extends IndexRow>(
   spoken: ReadonlyMap<string, unknown>,
   summed: SummedBatches,
 ): PlannedBlock<Row>[] {
-  const { wantsService, profileType } = request;
   if (!mayHoldCluster(row, request)) return [];
-  const services = new Set<string>();
-  for (const dataset of row.datasets) {
-    if (!spans.some(({ start, end }) => dataset.minTime < end && dataset.maxTime > start)) continue;
-    if (profileType !== undefined && !dataset.profileTypes.includes(profileType)) continue;
-    if (service !== undefined && dataset.service !== service) continue;
-    if (wantsService(dataset.service)) services.add(dataset.service);
-  }
+  const services = askedServices(row, spans, request, service);
   if (services.size === 0) return [];
   // What a downsampled block sums of this very block is out of its spans already.
   const isSummed = row.resolutionSeconds > 0 || spoken.has(familyIdOf(row));
   return [{ row, services, spans, except: isSummed ? NONE : summed.sharedWith(row, services) }];
+}
+
+/** Services of a block that are asked for, of the given one alone if there is one. */
+function askedServices(
+  row: IndexRow,
+  spans: readonly TimeSpan[],
+  { wantsService, profileType }: PlanRequest,
+  only?: string,
+): Set<string> {
+  const services = new Set<string>();
+  for (const dataset of row.datasets) {
+    if (!spans.some(({ start, end }) => dataset.minTime < end && dataset.maxTime > start)) continue;
+    if (profileType !== undefined && !dataset.profileTypes.includes(profileType)) continue;
+    if (only !== undefined && dataset.service !== only) continue;
+    if (wantsService(dataset.service)) services.add(dataset.service);
+  }
+  return services;
 }
 
 /** A block that does not name its clusters may hold any. */

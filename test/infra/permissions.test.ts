@@ -24,7 +24,7 @@ import {
 import { s3ObjectStore } from '../../storage/aws/s3-object-store.ts';
 import { sqsBatchQueue } from '../../storage/aws/sqs-batch-queue.ts';
 import { sqsJobQueue } from '../../storage/aws/sqs-job-queue.ts';
-import { blockKey, inboxKey, quarantineKeys } from '../../storage/names.ts';
+import { blockKey, inboxKey, quarantineKeys, sealedKey } from '../../storage/names.ts';
 import { aMessage } from '../contracts/batch-queue.contract.ts';
 import { aBlockRow } from '../contracts/block-catalog.contract.ts';
 import { awsError, type Command, scriptedClient } from '../storage/aws/command-clients.ts';
@@ -37,6 +37,7 @@ const hub = synthesizedHub();
 const BLOCK = blockKey('default', 0, '01J');
 const INBOX = inboxKey('default', 'prod-eu-1', 'b1');
 const QUARANTINED = quarantineKeys({ tenant: 'default', cluster: 'prod-eu-1', name: 'b1=1=2' }).batch;
+const SEALED = sealedKey({ tenant: 'default', day: 1, family: '01J' });
 const HOUR = 3_600_000;
 const BYTES = Uint8Array.of(1);
 
@@ -47,12 +48,18 @@ const TOKEN = { tokenHash: 'h', name: 'grafana', scopes: ['query'], createdAt: 1
 const LONG = rowFields(ROW, 'nonce', 0);
 const NEXT_ROW = aBlockRow({ blockId: '02J', minTime: HOUR, maxTime: HOUR + 60_000 });
 const ASIDE = 'compaction-quarantine/default';
+const REWRITES = 'block-rewrites/default';
+const QUARANTINE = {
+  ...{ remove: [], add: [], token: 't' },
+  setAside: [{ blockId: '01J', aside: { reason: 'damaged', at: 1 } }],
+};
 const LEASE = 'compaction/default/hour-1';
 const RECORD = {
   ...{ cluster: 'prod-eu-1', node: 'n', bootId: 'b', sequence: 0 },
   ...{ samplesTaken: 1, samplesLost: 0, samplesDropped: 0, samplesKept: 1 },
   ...{ firstWindow: HOUR, lastWindow: HOUR, receivedAt: HOUR },
 };
+const BOOT = { cluster: 'prod-eu-1', node: 'n', bootId: 'b', hour: HOUR };
 const HEARTBEAT = {
   ...{ cluster: 'prod-eu-1', node: 'n', bootId: 'b', version: '1', engine: 'perf' },
   ...{ at: 1, clockSkewMs: 0, counters: {} },
@@ -108,8 +115,12 @@ function answer({ name, input }: Command): unknown {
     return { Item: toItem({ ...blockItemKey('long'), ...LONG.fields }) };
   if (name === 'BatchGetItem') {
     const keys: { pk: { S: string } }[] = input.RequestItems.table.Keys;
-    const live = toItem({ ...blockItemKey('01J'), ...rowFields(ROW, 'nonce').fields });
-    return { Responses: { table: keys.some(({ pk }) => pk.S === 'block#01J') ? [live] : [] } };
+    const { fields } = rowFields(ROW, 'nonce');
+    const items = [
+      toItem({ ...blockItemKey('01J'), ...fields }),
+      toItem({ ...blockItemKey('aside'), ...fields, state: 'aside', aside: '{}' }),
+    ];
+    return { Responses: { table: items.filter((one) => keys.some(({ pk }) => pk.S === one.pk!.S)) } };
   }
   if (name === 'ReceiveMessage') return { Messages: [letter()] };
   if (name === 'GetQueueAttributes') return { Attributes: { QueueArn: 'dead-letters' } };
@@ -157,6 +168,28 @@ const object = (action: string, key: string): Request => ({
   resource: `bucket/${key}`,
 });
 
+/** What a setting or a lease is told apart by: policies name the first part of its key. */
+const named = (call: string, key: string) => `${call} ${key.split('/')[0]}`;
+
+const reading = (...keys: string[]): RoleCase['uses'] =>
+  Object.fromEntries(
+    keys.map((key) => [named('registry.setting', key), ({ registry }) => registry.setting(key)]),
+  );
+
+const writing = (...keys: string[]): RoleCase['uses'] =>
+  Object.fromEntries(
+    keys.map((key) => [named('registry.putSetting', key), ({ registry }) => registry.putSetting(key, '[]')]),
+  );
+
+const leasing = (...names: string[]): RoleCase['uses'] =>
+  Object.fromEntries(
+    names.flatMap((name): [string, (ports: Ports) => Promise<unknown>][] => [
+      [named('leases.acquire', name), ({ leases }) => leases.acquire(name, 'me', 1000)],
+      [named('leases.renew', name), ({ leases }) => leases.renew(name, 'me', 1, 1000)],
+      [named('leases.release', name), ({ leases }) => leases.release(name, 'me', 1)],
+    ]),
+  );
+
 const ROLES: RoleCase[] = [
   {
     stack: 'ingest',
@@ -190,6 +223,9 @@ const ROLES: RoleCase[] = [
       'objects.put blocks': ({ objects }) => objects.put(BLOCK, BYTES),
       'objects.put quarantine': ({ objects }) => objects.put(QUARANTINED, BYTES),
       'catalog.publish': ({ catalog }) => catalog.publish(ROW),
+      'objects.list sealed': ({ objects }) => objects.list('sealed/default/1/', { limit: 10 }),
+      'objects.get sealed': ({ objects }) => objects.get(SEALED),
+      'catalog.find': ({ catalog }) => catalog.find({ tenant: ROW.tenant, from: HOUR, until: 2 * HOUR }),
       // Lambda itself receives and deletes, in the name of the function's role.
       'queue.receive': ({ queue }) => queue.receive({ max: 1, visibilityMs: 1000 }),
       'queue.acknowledge': ({ queue }) => queue.acknowledge(['r']),
@@ -201,6 +237,8 @@ const ROLES: RoleCase[] = [
       item('DeleteItem', blockItemKey('01J')),
       object('DeleteObject', BLOCK),
       object('DeleteObject', QUARANTINED),
+      object('PutObject', SEALED),
+      object('DeleteObject', SEALED),
       { action: 'sqs:SendMessage', resource: 'queue' },
     ],
   },
@@ -214,11 +252,12 @@ const ROLES: RoleCase[] = [
         await catalog.find({ tenant: ROW.tenant, from: HOUR, until: 2 * HOUR });
         await catalog.find({ tenant: ROW.tenant, from: 0, until: 10_000 * HOUR });
       },
-      'registry.setting': ({ registry }) => settingsOf(registry, 'tombstones/default', 'loss/state'),
+      ...reading('tombstones/default', 'loss/state'),
       'registry.listClusters': ({ registry }) => registry.listClusters(),
       'registry.listAgents': ({ registry }) => registry.listAgents(),
       'registry.listBatchSequences': ({ registry }) =>
         registry.listBatchSequences({ from: HOUR, until: 2 * HOUR }),
+      'registry.listBootBatches': ({ registry }) => registry.listBootBatches(BOOT),
       'queue.depth': ({ queue }) => queue.depth(),
       'workers.sum': ({ workers }) => workers.sum('{}'),
     },
@@ -232,6 +271,7 @@ const ROLES: RoleCase[] = [
       object('PutObject', BLOCK),
       object('DeleteObject', BLOCK),
       object('GetObject', INBOX),
+      object('GetObject', SEALED),
       { action: 'sqs:ReceiveMessage', resource: 'queue' },
       { action: 'sqs:ReceiveMessage', resource: 'dead-letters' },
     ],
@@ -266,28 +306,26 @@ const ROLES: RoleCase[] = [
       'registry.listAgents': ({ registry }) => registry.listAgents('prod-eu-1'),
       'registry.listBatchSequences': ({ registry }) =>
         registry.listBatchSequences({ cluster: 'prod-eu-1', from: HOUR, until: 2 * HOUR }),
+      'registry.listBootBatches': ({ registry }) => registry.listBootBatches(BOOT),
       'registry.listCredentials': ({ registry }) => registry.listCredentials('prod-eu-1'),
       'registry.addApiToken': ({ registry }) => registry.addApiToken(TOKEN),
       'registry.listApiTokens': ({ registry }) => registry.listApiTokens(),
       'registry.revokeApiToken': ({ registry }) => registry.revokeApiToken('h', 1),
       'registry.listClusters': ({ registry }) => registry.listClusters(),
-      'registry.setting': ({ registry }) =>
-        settingsOf(registry, 'tombstones/default', 'retention/default', 'loss/state', 'scrub/default', ASIDE),
-      'registry.putSetting': async ({ registry }) => {
-        for (const key of ['tombstones/default', 'retention/default', 'scrub/default', ASIDE])
-          await registry.putSetting(key, '[]');
-      },
-      'leases.acquire': async ({ leases }) => {
-        for (const name of ['tombstones/default', 'retention/default', 'sweep/default', 'scrub/default'])
-          await leases.acquire(name, 'me', 1000);
-      },
-      'leases.renew': ({ leases }) => leases.renew('retention/default', 'me', 1, 1000),
-      'leases.release': ({ leases }) => leases.release('retention/default', 'me', 1),
+      ...reading('tombstones/default', 'retention/default', 'loss/state', 'scrub/default', ASIDE, REWRITES),
+      ...writing('tombstones/default', 'retention/default', 'scrub/default', ASIDE, REWRITES),
+      ...leasing('tombstones/default', 'retention/default', 'sweep/default', 'scrub/default', REWRITES),
       'catalog.find': ({ catalog }) => catalog.find({ tenant: ROW.tenant, from: HOUR, until: 2 * HOUR }),
       'catalog.get': ({ catalog }) => catalog.get('01J'),
       'catalog.list': ({ catalog }) => catalog.list({ tenant: ROW.tenant, limit: 10 }),
+      'catalog.swap': async ({ catalog }) => {
+        await catalog.swap(QUARANTINE);
+        await catalog.swap({ remove: ['01J'], add: [], putBack: ['aside'], token: 't' });
+        await catalog.swap({ remove: [], add: [], removeAside: ['aside'], token: 't' });
+      },
       'catalog.listDeletionMarks': ({ catalog }) => catalog.listDeletionMarks(HOUR),
       'objects.list blocks': ({ objects }) => objects.list('blocks/default/', { limit: 10 }),
+      'objects.list sealed': ({ objects }) => objects.list('sealed/default/', { limit: 10 }),
       'objects.list inbox': ({ objects }) => objects.list('inbox/default/', { limit: 10 }),
       'objects.getTail blocks': ({ objects }) => objects.getTail(BLOCK, 1),
       'objects.getRange blocks': ({ objects }) => objects.getRange(BLOCK, 0, 1),
@@ -306,7 +344,7 @@ const ROLES: RoleCase[] = [
     },
     mayNot: [
       item('PutItem', blockItemKey('01J')),
-      item('UpdateItem', blockItemKey('01J')),
+      item('DeleteItem', blockItemKey('01J')),
       item('UpdateItem', leaseKey(LEASE)),
       item('DeleteItem', clusterKey('prod-eu-1')),
       object('PutObject', BLOCK),
@@ -319,8 +357,8 @@ const ROLES: RoleCase[] = [
     name: 'CompactionPlanner',
     uses: {
       'catalog.find': ({ catalog }) => catalog.find({ tenant: ROW.tenant, from: HOUR, until: 2 * HOUR }),
-      'registry.setting': ({ registry }) => registry.setting(ASIDE),
-      'registry.putSetting': ({ registry }) => registry.putSetting(ASIDE, '[]'),
+      ...reading(ASIDE, REWRITES),
+      ...writing(ASIDE),
       'jobs.send': ({ jobs }) => jobs.send(['job']),
       'jobs.waiting': ({ jobs }) => jobs.waiting(),
     },
@@ -343,6 +381,10 @@ const ROLES: RoleCase[] = [
       'objects.getRange blocks': ({ objects }) => objects.getRange(BLOCK, 0, 1),
       'objects.put blocks': ({ objects }) => objects.put(BLOCK, BYTES),
       'objects.delete blocks': ({ objects }) => objects.delete(BLOCK),
+      'objects.list sealed': ({ objects }) => objects.list('sealed/default/1/', { limit: 10 }),
+      'objects.get sealed': ({ objects }) => objects.get(SEALED),
+      'objects.put sealed': ({ objects }) => objects.put(SEALED, BYTES),
+      'catalog.find': ({ catalog }) => catalog.find({ tenant: ROW.tenant, from: HOUR, until: 2 * HOUR }),
       'catalog.get': async ({ catalog }) => {
         assert.equal((await catalog.get('long'))?.blockId, 'long');
       },
@@ -351,16 +393,9 @@ const ROLES: RoleCase[] = [
         // A repeat whose first answer was lost reads what it did.
         await catalog.swap({ remove: ['gone'], add: [NEXT_ROW], token: 't' });
       },
-      'registry.setting': ({ registry }) =>
-        settingsOf(registry, 'tombstones/default', 'retention/default', ASIDE),
-      'registry.putSetting': async ({ registry }) => {
-        for (const key of ['tombstones/default', ASIDE]) await registry.putSetting(key, '[]');
-      },
-      'leases.acquire': async ({ leases }) => {
-        for (const name of [LEASE, 'tombstones/default']) await leases.acquire(name, 'me', 1000);
-      },
-      'leases.renew': ({ leases }) => leases.renew(LEASE, 'me', 1, 1000),
-      'leases.release': ({ leases }) => leases.release(LEASE, 'me', 1),
+      ...reading('tombstones/default', 'retention/default', ASIDE, REWRITES),
+      ...writing('tombstones/default', ASIDE, REWRITES),
+      ...leasing(LEASE, 'tombstones/default', REWRITES),
     },
     mayNot: [
       item('GetItem', apiTokenKey('h')),
@@ -371,6 +406,7 @@ const ROLES: RoleCase[] = [
       object('DeleteObject', INBOX),
       object('GetObject', INBOX),
       object('PutObject', QUARANTINED),
+      object('DeleteObject', SEALED),
       { action: 'sqs:SendMessage', resource: 'jobs' },
       { action: 'sqs:ReceiveMessage', resource: 'queue' },
     ],
@@ -388,27 +424,27 @@ const ROLES: RoleCase[] = [
       'catalog.swap': ({ catalog }) => catalog.swap({ remove: ['01J'], add: [NEXT_ROW], token: 't' }),
       'objects.list blocks': ({ objects }) => objects.list('blocks/default/', { limit: 10 }),
       'objects.list inbox': ({ objects }) => objects.list('inbox/default/', { limit: 10 }),
+      'objects.list sealed': ({ objects }) => objects.list('sealed/default/', { limit: 10 }),
+      'objects.delete sealed': ({ objects }) => objects.delete(SEALED),
       'objects.delete inbox': ({ objects }) => objects.delete(INBOX),
       'objects.getTail blocks': ({ objects }) => objects.getTail(BLOCK, 1),
       'objects.getRange blocks': ({ objects }) => objects.getRange(BLOCK, 0, 1),
       'objects.put blocks': ({ objects }) => objects.put(BLOCK, BYTES),
-      'registry.setting': ({ registry }) =>
-        settingsOf(
-          registry,
-          ...['tombstones/default', 'retention/default', 'scrub/default', 'loss/state', ASIDE],
-        ),
-      'registry.putSetting': async ({ registry }) => {
-        for (const key of ['tombstones/default', 'scrub/default', 'loss/state', ASIDE])
-          await registry.putSetting(key, '[]');
-      },
+      ...reading('tombstones/default', 'retention/default', 'scrub/default', 'loss/state', ASIDE),
+      ...writing('tombstones/default', 'scrub/default', 'loss/state', ASIDE),
       'registry.listBatchSequences': ({ registry }) =>
         registry.listBatchSequences({ from: HOUR, until: 2 * HOUR }),
-      'leases.acquire': async ({ leases }) => {
-        const turns = ['retention/default', 'sum-loss', 'sweep/default', 'scrub/default'];
-        for (const name of [LEASE, 'tombstones/default', ...turns]) await leases.acquire(name, 'me', 1000);
-      },
-      'leases.renew': ({ leases }) => leases.renew('retention/default', 'me', 1, 1000),
-      'leases.release': ({ leases }) => leases.release('retention/default', 'me', 1),
+      ...leasing(
+        LEASE,
+        'tombstones/default',
+        'retention/default',
+        'sum-loss',
+        'sweep/default',
+        'scrub/default',
+      ),
+      'registry.listBootBatches': ({ registry }) => registry.listBootBatches(BOOT),
+      'registry.listAgents': ({ registry }) => registry.listAgents(),
+      'registry.recordBatch': ({ registry }) => registry.recordBatch(RECORD),
       'registry.forgetAgents': ({ registry }) => registry.forgetAgents(HOUR),
     },
     mayNot: [
@@ -418,6 +454,7 @@ const ROLES: RoleCase[] = [
       item('PutItem', settingKey('retention/default')),
       object('GetObject', INBOX),
       object('DeleteObject', QUARANTINED),
+      object('PutObject', SEALED),
       { action: 'sqs:SendMessage', resource: 'jobs' },
     ],
   },
@@ -435,10 +472,6 @@ const ROLES: RoleCase[] = [
     ],
   },
 ];
-
-async function settingsOf(registry: Ports['registry'], ...keys: string[]): Promise<void> {
-  for (const key of keys) await registry.setting(key);
-}
 
 for (const { stack, name, uses, mayNot } of ROLES) {
   describe(`the role of ${name}`, () => {
@@ -524,7 +557,7 @@ test('no policy names an action by a wildcard, and no resource but objects below
 });
 
 const WILDCARDS = [
-  /^bucket\/(blocks|inbox|quarantine)\/\*$/,
+  /^bucket\/(blocks|inbox|quarantine|sealed)\/\*$/,
   // The boundary of all cluster roles.
   /\/\$default\/POST\/v1\/clusters\/\*\/(batches|heartbeat)$/,
   // What uploads the page: from the CDK's bucket to the page's.

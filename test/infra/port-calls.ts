@@ -13,6 +13,7 @@ import { housekeeperHandler } from '../../functions/housekeeper.ts';
 import { ingestHandler } from '../../functions/ingest.ts';
 import { processorHandler } from '../../functions/processor.ts';
 import { queryHandler } from '../../functions/query.ts';
+import { copyJob, requestRewrite } from '../../pipeline/block-rewrites.ts';
 import { compactBlocks, DELETION_GRACE_MS } from '../../pipeline/compact-blocks.ts';
 import { quarantineGroup } from '../../pipeline/compaction-quarantine.ts';
 import { deleteProfiles } from '../../pipeline/delete-profiles.ts';
@@ -43,7 +44,10 @@ import { batchOf, NOW } from '../pipeline/fixtures.ts';
 
 const PORTS = ['objects', 'catalog', 'queue', 'registry', 'leases'] as const;
 
-/** The same hub; each call of a port is noted as `registry.getCluster`, those of objects with where: `objects.put inbox`. */
+/**
+ * The same hub; each call of a port is noted as `registry.getCluster`, those that roles may make of some names alone with
+ * what these begin with: `objects.put inbox`, `leases.acquire scrub`, `registry.setting tombstones`.
+ */
 function noting(hub: Hub, calls: Set<string>): Hub {
   return { ...hub, ...Object.fromEntries(PORTS.map((name) => [name, notingPort(name, hub[name], calls)])) };
 }
@@ -54,7 +58,8 @@ function notingPort<Port extends object>(name: string, port: Port, calls: Set<st
       const member = Reflect.get(target, property);
       if (typeof member !== 'function') return member;
       return (...args: unknown[]) => {
-        const where = name === 'objects' ? ` ${String(args[0]).split('/')[0]}` : '';
+        const isNamed = name === 'objects' || name === 'leases' || /^(putS|s)etting$/.test(String(property));
+        const where = isNamed ? ` ${String(args[0]).split('/')[0]}` : '';
         calls.add(`${name}.${String(property)}${where}`);
         return member.apply(target, args);
       };
@@ -76,6 +81,7 @@ async function openSharing(t: TestContext) {
     await ingestBatch(hub, { cluster: 'c', bytes: smallBatch(sequence) });
     await processBatches(hub);
   }
+  await spoolPartly(hub, 'c', NOW);
   const workerCalls = new Set<string>();
   const openWorker = () => ({ ...openNoted(), hub: noting(hub, workerCalls) });
   const queryWorkers = notingPort('workers', invokedWorkers(openWorker, 1), calls);
@@ -102,6 +108,10 @@ function longBatch(): Uint8Array {
 }
 
 const DAY = 24 * 3_600_000;
+
+/** Of a day that is sealed by now. */
+const oldBatch = (sequence: number) =>
+  batchOf(sequence, [{ start: NOW - 6 * DAY, stacks: { main: 1 }, samples: 1 }]);
 const JSON_BODY = { 'content-type': 'application/json' };
 
 export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>> = {
@@ -133,7 +143,9 @@ export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>
     const { hub, calls, openNoted } = await open(t);
     const objectKey = inboxKey('default', 'c', 'b2');
     await hub.objects.put(objectKey, smallBatch(2));
+    await sealOldDay(hub);
     const messages = [
+      messageOf(7, { payload: oldBatch(7) }),
       messageOf(1, { payload: smallBatch(1) }),
       messageOf(2, { objectKey }),
       messageOf(9, { payload: POISON }),
@@ -209,7 +221,9 @@ export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>
     };
     await call('AddCluster', { cluster: 'edge' });
     await call('ListClusters', {});
-    await call('GetCluster', { cluster: 'edge' });
+    await ingestBatch(hub, { cluster: 'c', bytes: smallBatch(3) });
+    await spoolPartly(hub, 'c', NOW);
+    await call('GetCluster', { cluster: 'c' });
     await call('RotateCluster', { cluster: 'edge' });
     await call('DisableCluster', { cluster: 'edge' });
     await call('EnableCluster', { cluster: 'edge' });
@@ -240,6 +254,18 @@ export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>
     await call('ListBlocks', {});
     await call('SweepOrphans', { dryRun: true });
     await call('ScrubBlocks', {});
+    await call('ListQuarantinedBlocks', {});
+    for (const row of await hub.catalog.find({ tenant: hub.tenant, from: 0, until: NOW })) {
+      const blockId = row.blockId;
+      await call('QuarantineBlock', { blockId, reason: 'test' });
+      await call('RestoreBlock', { blockId });
+      await call('RewriteBlock', { blockId, dryRun: true });
+      await call('RewriteBlock', { blockId });
+      await call('ListBlockRewrites', {});
+      await call('QuarantineBlock', { blockId, reason: 'test' });
+      await call('DiscardBlock', { blockId });
+      break;
+    }
     await call('PlanCompaction', { all: true });
     await call('RunCompaction', { group: 'none' });
     await call('GetCompactionStatus', {});
@@ -274,6 +300,9 @@ export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>
     const handler = compactionHandler(openNoted);
     await fillOldHour(hub);
     await deleteSome(hub);
+    const [row] = await hub.catalog.find({ tenant: hub.tenant, from: 0, until: NOW });
+    await requestRewrite(hub, { blockId: row!.blockId, salvage: false });
+    await handler(jobsEvent([toJobMessage(copyJob({ blockId: row!.blockId, salvage: false }))]), contextOf());
     const [job] = (await planJobs(hub, 'recent')).jobs;
     const event = jobsEvent([toJobMessage(job!)]);
     // Until it deletes what it stored because time is up; then until it is done.
@@ -283,6 +312,14 @@ export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>
       await handler(event, { ...contextOf(), getRemainingTimeInMillis });
       if (asked <= allowed) break;
     }
+    // Seals what came after its day was sealed.
+    await sealOldDay(hub);
+    await storeOld(hub, 8);
+    const { jobs } = await planJobs(hub, 'all');
+    await handler(
+      jobsEvent(jobs.filter(({ step }) => step === 'seal').map(toJobMessage)),
+      contextOf(900_000),
+    );
     return calls;
   },
 
@@ -294,12 +331,19 @@ export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>
     const keepMs = { raw: 5 * DAY, fiveMinutes: 5 * DAY, hour: 5 * DAY };
     await setRetention(hub, [{ selector: '{cluster="other"}', keepMs }]);
     await deleteSome(hub);
+    await ingestBatch(hub, { cluster: 'c', bytes: smallBatch(3) });
+    await spoolPartly(hub, 'c', NOW - 8 * DAY);
     const later = () => ({
       ...openNoted(),
       hub: { ...openNoted().hub, clock: () => NOW + DELETION_GRACE_MS + 1 },
     });
     for (const task of Object.keys(HOUSEKEEPING) as HousekeepingTask[])
       assert.deepEqual(await housekeeperHandler(later)({ task }, contextOf(900_000)), { done: true });
+    // Objects are dated by the disk.
+    await sealOldDay(hub);
+    const late = () => ({ ...openNoted(), hub: { ...openNoted().hub, clock: () => Date.now() + 30 * DAY } });
+    await housekeeperHandler(late)({ task: 'sweep-orphans' }, contextOf(900_000));
+    assert.ok(calls.has('objects.delete sealed'));
     return calls;
   },
 
@@ -312,6 +356,30 @@ export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>
     return calls;
   },
 };
+
+/** An agent says that it has two batches, of which the hub has one. */
+async function spoolPartly(hub: Hub, cluster: string, at: number): Promise<void> {
+  const hourMs = NOW - 3_600_000;
+  const counts = { batches: 2, kept: 2, dropped: 0, lost: 0 };
+  const spool = {
+    ...{ spoolId: 's', batches: 2, samples: 2 },
+    hours: [{ bootId: 'b', hourMs, first: 3, end: 5, ...counts }],
+  };
+  const agent = { cluster, node: 'n', bootId: 'b', version: '1', engine: 'perf', clockSkewMs: 0 };
+  await hub.registry.recordHeartbeat({ ...agent, at, counters: {}, spool });
+}
+
+async function storeOld(hub: Hub, ...sequences: number[]): Promise<void> {
+  for (const sequence of sequences)
+    await hub.queue.send(messageOf(sequence, { payload: oldBatch(sequence) }));
+  await processBatches(hub);
+}
+
+async function sealOldDay(hub: Hub): Promise<void> {
+  await storeOld(hub, 7);
+  await compactBlocks(hub, 'all');
+  assert.equal((await hub.objects.list('sealed/', { limit: 2 })).length, 1);
+}
 
 /** Deletes a part of what fillOldHour stores. */
 async function deleteSome(hub: Hub): Promise<void> {

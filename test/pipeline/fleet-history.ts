@@ -1,4 +1,5 @@
 import { BlockBuilder } from '../../core/block/block-builder.ts';
+import type { Codec } from '../../core/block/codec.ts';
 import type { CompactionRules } from '../../core/compaction/compaction-rules.ts';
 import type { CallTree } from '../../core/flamegraph/call-tree.ts';
 import type { Hub } from '../../pipeline/hub.ts';
@@ -70,15 +71,20 @@ export function randomPod(random: () => number): Question['pod'] {
   return { op: random() < 0.6 ? '=' : '!=', value };
 }
 
-/** Makes rows visible as one level-0 block. */
-export async function publishRows(hub: Hub, rows: readonly WindowRow[]): Promise<void> {
+/** Makes rows visible as one level-0 block, and answers its id. */
+export async function publishRows(
+  hub: Hub,
+  rows: readonly WindowRow[],
+  writtenWith: Codec = codec,
+): Promise<string> {
   const block = new BlockBuilder();
   for (const row of rows) addRow(block, row);
   const blockId = `raw-${++sequence}`;
   const meta = { blockId, tenant: hub.tenant, level: 0, resolutionSeconds: 0 };
-  const written = { ...block.write(meta, codec), batchIds: block.batchIds };
+  const written = { ...block.write(meta, writtenWith), batchIds: block.batchIds };
   await hub.objects.put(blockKey(hub.tenant, 0, blockId), written.bytes);
   await hub.catalog.publish(blockRowOf(written, hub.clock()));
+  return blockId;
 }
 
 export interface Question {

@@ -211,7 +211,7 @@ export class SimulatedYear {
     await hub.process.queue.redrive('all');
     while ((await processBatches(hub.process)).batches > 0);
     for (let round = 0; round < 4; round++) {
-      const { jobs } = await planJobs(hub.process, scope);
+      const jobs = (await planJobs(hub.process, scope)).jobs as readonly CompactionJob[];
       if (jobs.length === 0) return;
       for (const job of jobs) await this.#runJob(job);
     }

@@ -10,8 +10,6 @@ import {
   parseInboxKey,
   parseQuarantineKey,
   parseSealedKey,
-  quarantinedBlockKeys,
-  quarantinedBlocksPrefix,
   quarantineKeys,
   quarantinePrefix,
   sealedKey,
@@ -50,16 +48,6 @@ test('the keys of a quarantined batch lie side by side', () => {
   assert.ok(keys.batch.startsWith(quarantinePrefix('acme')));
 });
 
-test('the keys of a quarantined block lie side by side, and where no block is looked for', () => {
-  const keys = quarantinedBlockKeys('acme', '01J9ZX');
-  assert.deepEqual(keys, {
-    block: 'block-quarantine/acme/01J9ZX.block',
-    row: 'block-quarantine/acme/01J9ZX.row.json',
-  });
-  assert.equal(parseBlockKey(keys.block), undefined);
-  assert.ok(keys.row.startsWith(quarantinedBlocksPrefix('acme')));
-});
-
 test('the batches of sealed families lie by tenant and day', () => {
   const name = { tenant: 'acme', day: 20_769, family: '01J9ZX' };
   assert.equal(sealedKey(name), 'sealed/acme/20769/01J9ZX.batches');
@@ -81,8 +69,6 @@ test('parts that would change the path are refused', () => {
     assert.throws(() => quarantineKeys({ tenant: part, cluster: 'c', name: 'b' }), RejectedError);
     assert.throws(() => quarantineKeys({ tenant: 't', cluster: part, name: 'b' }), RejectedError);
     assert.throws(() => quarantineKeys({ tenant: 't', cluster: 'c', name: part }), RejectedError);
-    assert.throws(() => quarantinedBlockKeys(part, 'b'), RejectedError);
-    assert.throws(() => quarantinedBlockKeys('t', part), RejectedError);
     assert.throws(() => blocksPrefix(part), RejectedError);
     assert.throws(() => inboxPrefix(part), RejectedError);
     assert.throws(() => sealedKey({ tenant: part, day: 1, family: 'f' }), RejectedError);

@@ -42,6 +42,7 @@ test('SelectTimeline: buckets at multiples of the step, the unit, and every fiel
   ]);
   assert.deepEqual(Object.keys(body.completeness).sort(), [
     ...[
+      'asideBlocks',
       'blocksRead',
       'bytesRead',
       'complete',

@@ -128,6 +128,7 @@ export function aHeader(tree: CallTree): Omit<TreeHeader, 'nodes' | 'unit' | 'sc
       bytesRead: 100,
       missingBlocks: 0,
       corruptBlocks: 0,
+      asideBlocks: 0,
       samples: 10,
       samplesLost: 0,
       lagMs: 1500,

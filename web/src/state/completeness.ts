@@ -17,6 +17,7 @@ export function completenessSummary(completeness: Completeness): string {
   const parts: string[] = [];
   if (completeness.missingBlocks > 0) parts.push(plural(completeness.missingBlocks, 'block', 'missing'));
   if (completeness.corruptBlocks > 0) parts.push(plural(completeness.corruptBlocks, 'block', 'corrupt'));
+  if (completeness.asideBlocks > 0) parts.push(plural(completeness.asideBlocks, 'block', 'set aside'));
   if (completeness.continueBefore !== undefined) parts.push('the newest part only');
   if (completeness.samplesLost > 0) parts.push(`${lostShare(completeness)} of samples lost`);
   const word = completeness.complete ? 'Complete' : 'Partial';
@@ -52,6 +53,7 @@ export function completenessFacts(header: TreeHeader, utc: boolean): Completenes
     ),
     fact('missingBlocks', 'Blocks missing', String(c.missingBlocks), c.missingBlocks > 0),
     fact('corruptBlocks', 'Blocks corrupt', String(c.corruptBlocks), c.corruptBlocks > 0),
+    fact('asideBlocks', 'Blocks set aside', String(c.asideBlocks), c.asideBlocks > 0),
     fact('lagMs', 'Newest sample', c.lagMs < 0 ? 'unknown' : `${ageText(c.lagMs)} ago`, c.lagMs > 5 * 60_000),
     fact(
       'resolutionSeconds',

@@ -10,7 +10,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import type { Message } from "@bufbuild/protobuf";
 import type { Agent, ListClustersRequestSchema, ListClustersResponseSchema, LossHour } from "./query_pb.js";
 import type { ApplyRetentionRequestSchema, ApplyRetentionResponseSchema, DeleteProfilesRequestSchema, DeleteProfilesResponseSchema, GetRetentionRequestSchema, GetRetentionResponseSchema, ListDeletionsRequestSchema, ListDeletionsResponseSchema, SetRetentionRequestSchema } from "./retention_pb.js";
-import type { GetCompactionStatusRequestSchema, GetCompactionStatusResponseSchema, ListBlocksRequestSchema, ListBlocksResponseSchema, PlanCompactionRequestSchema, PlanCompactionResponseSchema, ReleaseCompactionGroupRequestSchema, ReleaseCompactionGroupResponseSchema, RunCompactionRequestSchema, RunCompactionResponseSchema, ScrubBlocksRequestSchema, ScrubBlocksResponseSchema, SweepOrphansRequestSchema, SweepOrphansResponseSchema } from "./blocks_pb.js";
+import type { DiscardBlockRequestSchema, DiscardBlockResponseSchema, GetCompactionStatusRequestSchema, GetCompactionStatusResponseSchema, ListBlockRewritesRequestSchema, ListBlockRewritesResponseSchema, ListBlocksRequestSchema, ListBlocksResponseSchema, ListQuarantinedBlocksRequestSchema, ListQuarantinedBlocksResponseSchema, PlanCompactionRequestSchema, PlanCompactionResponseSchema, QuarantineBlockRequestSchema, QuarantineBlockResponseSchema, ReleaseCompactionGroupRequestSchema, ReleaseCompactionGroupResponseSchema, RestoreBlockRequestSchema, RestoreBlockResponseSchema, RewriteBlockRequestSchema, RewriteBlockResponseSchema, RunCompactionRequestSchema, RunCompactionResponseSchema, ScrubBlocksRequestSchema, ScrubBlocksResponseSchema, SweepOrphansRequestSchema, SweepOrphansResponseSchema } from "./blocks_pb.js";
 
 /**
  * Describes the file cinderblock/v1/admin.proto.
@@ -1105,6 +1105,54 @@ export declare const AdminService: GenService<{
     methodKind: "unary";
     input: typeof ScrubBlocksRequestSchema;
     output: typeof ScrubBlocksResponseSchema;
+  },
+  /**
+   * @generated from rpc cinderblock.v1.AdminService.QuarantineBlock
+   */
+  quarantineBlock: {
+    methodKind: "unary";
+    input: typeof QuarantineBlockRequestSchema;
+    output: typeof QuarantineBlockResponseSchema;
+  },
+  /**
+   * @generated from rpc cinderblock.v1.AdminService.ListQuarantinedBlocks
+   */
+  listQuarantinedBlocks: {
+    methodKind: "unary";
+    input: typeof ListQuarantinedBlocksRequestSchema;
+    output: typeof ListQuarantinedBlocksResponseSchema;
+  },
+  /**
+   * @generated from rpc cinderblock.v1.AdminService.RestoreBlock
+   */
+  restoreBlock: {
+    methodKind: "unary";
+    input: typeof RestoreBlockRequestSchema;
+    output: typeof RestoreBlockResponseSchema;
+  },
+  /**
+   * @generated from rpc cinderblock.v1.AdminService.DiscardBlock
+   */
+  discardBlock: {
+    methodKind: "unary";
+    input: typeof DiscardBlockRequestSchema;
+    output: typeof DiscardBlockResponseSchema;
+  },
+  /**
+   * @generated from rpc cinderblock.v1.AdminService.RewriteBlock
+   */
+  rewriteBlock: {
+    methodKind: "unary";
+    input: typeof RewriteBlockRequestSchema;
+    output: typeof RewriteBlockResponseSchema;
+  },
+  /**
+   * @generated from rpc cinderblock.v1.AdminService.ListBlockRewrites
+   */
+  listBlockRewrites: {
+    methodKind: "unary";
+    input: typeof ListBlockRewritesRequestSchema;
+    output: typeof ListBlockRewritesResponseSchema;
   },
   /**
    * @generated from rpc cinderblock.v1.AdminService.PlanCompaction

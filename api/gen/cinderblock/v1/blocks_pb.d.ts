@@ -307,6 +307,433 @@ export declare type DamagedBlock = Message<"cinderblock.v1.DamagedBlock"> & {
 export declare const DamagedBlockSchema: GenMessage<DamagedBlock>;
 
 /**
+ * A block that was taken out of all answers, and is kept.
+ *
+ * @generated from message cinderblock.v1.QuarantinedBlock
+ */
+export declare type QuarantinedBlock = Message<"cinderblock.v1.QuarantinedBlock"> & {
+  /**
+   * @generated from field: string block_id = 1;
+   */
+  blockId: string;
+
+  /**
+   * @generated from field: uint32 level = 2;
+   */
+  level: number;
+
+  /**
+   * @generated from field: uint32 resolution_seconds = 3;
+   */
+  resolutionSeconds: number;
+
+  /**
+   * @generated from field: int64 min_time = 4;
+   */
+  minTime: bigint;
+
+  /**
+   * @generated from field: int64 max_time = 5;
+   */
+  maxTime: bigint;
+
+  /**
+   * @generated from field: int64 bytes = 6;
+   */
+  bytes: bigint;
+
+  /**
+   * @generated from field: repeated string services = 7;
+   */
+  services: string[];
+
+  /**
+   * @generated from field: string reason = 8;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: int64 quarantined_at_ms = 9;
+   */
+  quarantinedAtMs: bigint;
+};
+
+/**
+ * Describes the message cinderblock.v1.QuarantinedBlock.
+ * Use `create(QuarantinedBlockSchema)` to create a new message.
+ */
+export declare const QuarantinedBlockSchema: GenMessage<QuarantinedBlock>;
+
+/**
+ * @generated from message cinderblock.v1.QuarantineBlockRequest
+ */
+export declare type QuarantineBlockRequest = Message<"cinderblock.v1.QuarantineBlockRequest"> & {
+  /**
+   * @generated from field: string block_id = 1;
+   */
+  blockId: string;
+
+  /**
+   * Why, at most 500 characters; default: what is wrong with it, for which it is read. A sound block needs one.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: bool dry_run = 3;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message cinderblock.v1.QuarantineBlockRequest.
+ * Use `create(QuarantineBlockRequestSchema)` to create a new message.
+ */
+export declare const QuarantineBlockRequestSchema: GenMessage<QuarantineBlockRequest>;
+
+/**
+ * @generated from message cinderblock.v1.QuarantineBlockResponse
+ */
+export declare type QuarantineBlockResponse = Message<"cinderblock.v1.QuarantineBlockResponse"> & {
+  /**
+   * @generated from field: cinderblock.v1.QuarantinedBlock block = 1;
+   */
+  block?: QuarantinedBlock | undefined;
+};
+
+/**
+ * Describes the message cinderblock.v1.QuarantineBlockResponse.
+ * Use `create(QuarantineBlockResponseSchema)` to create a new message.
+ */
+export declare const QuarantineBlockResponseSchema: GenMessage<QuarantineBlockResponse>;
+
+/**
+ * @generated from message cinderblock.v1.ListQuarantinedBlocksRequest
+ */
+export declare type ListQuarantinedBlocksRequest = Message<"cinderblock.v1.ListQuarantinedBlocksRequest"> & {
+};
+
+/**
+ * Describes the message cinderblock.v1.ListQuarantinedBlocksRequest.
+ * Use `create(ListQuarantinedBlocksRequestSchema)` to create a new message.
+ */
+export declare const ListQuarantinedBlocksRequestSchema: GenMessage<ListQuarantinedBlocksRequest>;
+
+/**
+ * @generated from message cinderblock.v1.ListQuarantinedBlocksResponse
+ */
+export declare type ListQuarantinedBlocksResponse = Message<"cinderblock.v1.ListQuarantinedBlocksResponse"> & {
+  /**
+   * @generated from field: repeated cinderblock.v1.QuarantinedBlock blocks = 1;
+   */
+  blocks: QuarantinedBlock[];
+
+  /**
+   * @generated from field: int64 now_ms = 2;
+   */
+  nowMs: bigint;
+};
+
+/**
+ * Describes the message cinderblock.v1.ListQuarantinedBlocksResponse.
+ * Use `create(ListQuarantinedBlocksResponseSchema)` to create a new message.
+ */
+export declare const ListQuarantinedBlocksResponseSchema: GenMessage<ListQuarantinedBlocksResponse>;
+
+/**
+ * @generated from message cinderblock.v1.RestoreBlockRequest
+ */
+export declare type RestoreBlockRequest = Message<"cinderblock.v1.RestoreBlockRequest"> & {
+  /**
+   * @generated from field: string block_id = 1;
+   */
+  blockId: string;
+};
+
+/**
+ * Describes the message cinderblock.v1.RestoreBlockRequest.
+ * Use `create(RestoreBlockRequestSchema)` to create a new message.
+ */
+export declare const RestoreBlockRequestSchema: GenMessage<RestoreBlockRequest>;
+
+/**
+ * @generated from message cinderblock.v1.RestoreBlockResponse
+ */
+export declare type RestoreBlockResponse = Message<"cinderblock.v1.RestoreBlockResponse"> & {
+  /**
+   * What is wrong with it; empty when it is sound, or too large to be read just for that.
+   *
+   * @generated from field: string problem = 1;
+   */
+  problem: string;
+
+  /**
+   * Blocks that held what could be saved of it, and left when it came back.
+   *
+   * @generated from field: repeated string replaced = 2;
+   */
+  replaced: string[];
+};
+
+/**
+ * Describes the message cinderblock.v1.RestoreBlockResponse.
+ * Use `create(RestoreBlockResponseSchema)` to create a new message.
+ */
+export declare const RestoreBlockResponseSchema: GenMessage<RestoreBlockResponse>;
+
+/**
+ * @generated from message cinderblock.v1.DiscardBlockRequest
+ */
+export declare type DiscardBlockRequest = Message<"cinderblock.v1.DiscardBlockRequest"> & {
+  /**
+   * @generated from field: string block_id = 1;
+   */
+  blockId: string;
+
+  /**
+   * @generated from field: bool dry_run = 2;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message cinderblock.v1.DiscardBlockRequest.
+ * Use `create(DiscardBlockRequestSchema)` to create a new message.
+ */
+export declare const DiscardBlockRequestSchema: GenMessage<DiscardBlockRequest>;
+
+/**
+ * @generated from message cinderblock.v1.DiscardBlockResponse
+ */
+export declare type DiscardBlockResponse = Message<"cinderblock.v1.DiscardBlockResponse"> & {
+  /**
+   * @generated from field: cinderblock.v1.QuarantinedBlock block = 1;
+   */
+  block?: QuarantinedBlock | undefined;
+};
+
+/**
+ * Describes the message cinderblock.v1.DiscardBlockResponse.
+ * Use `create(DiscardBlockResponseSchema)` to create a new message.
+ */
+export declare const DiscardBlockResponseSchema: GenMessage<DiscardBlockResponse>;
+
+/**
+ * @generated from message cinderblock.v1.RewriteBlockRequest
+ */
+export declare type RewriteBlockRequest = Message<"cinderblock.v1.RewriteBlockRequest"> & {
+  /**
+   * @generated from field: string block_id = 1;
+   */
+  blockId: string;
+
+  /**
+   * Save what can be read of a damaged block, and set the block aside. Otherwise a damaged block stays.
+   *
+   * @generated from field: bool salvage = 2;
+   */
+  salvage: boolean;
+
+  /**
+   * Answers what would come of it, now. Otherwise the wish is kept, and done where blocks are merged.
+   *
+   * @generated from field: bool dry_run = 3;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message cinderblock.v1.RewriteBlockRequest.
+ * Use `create(RewriteBlockRequestSchema)` to create a new message.
+ */
+export declare const RewriteBlockRequestSchema: GenMessage<RewriteBlockRequest>;
+
+/**
+ * @generated from message cinderblock.v1.RewriteBlockResponse
+ */
+export declare type RewriteBlockResponse = Message<"cinderblock.v1.RewriteBlockResponse"> & {
+  /**
+   * @generated from field: cinderblock.v1.BlockRewrite rewrite = 1;
+   */
+  rewrite?: BlockRewrite | undefined;
+};
+
+/**
+ * Describes the message cinderblock.v1.RewriteBlockResponse.
+ * Use `create(RewriteBlockResponseSchema)` to create a new message.
+ */
+export declare const RewriteBlockResponseSchema: GenMessage<RewriteBlockResponse>;
+
+/**
+ * @generated from message cinderblock.v1.ListBlockRewritesRequest
+ */
+export declare type ListBlockRewritesRequest = Message<"cinderblock.v1.ListBlockRewritesRequest"> & {
+};
+
+/**
+ * Describes the message cinderblock.v1.ListBlockRewritesRequest.
+ * Use `create(ListBlockRewritesRequestSchema)` to create a new message.
+ */
+export declare const ListBlockRewritesRequestSchema: GenMessage<ListBlockRewritesRequest>;
+
+/**
+ * @generated from message cinderblock.v1.ListBlockRewritesResponse
+ */
+export declare type ListBlockRewritesResponse = Message<"cinderblock.v1.ListBlockRewritesResponse"> & {
+  /**
+   * All that wait and the last 20 that are done; the newest wish first.
+   *
+   * @generated from field: repeated cinderblock.v1.BlockRewrite rewrites = 1;
+   */
+  rewrites: BlockRewrite[];
+
+  /**
+   * @generated from field: int64 now_ms = 2;
+   */
+  nowMs: bigint;
+};
+
+/**
+ * Describes the message cinderblock.v1.ListBlockRewritesResponse.
+ * Use `create(ListBlockRewritesResponseSchema)` to create a new message.
+ */
+export declare const ListBlockRewritesResponseSchema: GenMessage<ListBlockRewritesResponse>;
+
+/**
+ * @generated from message cinderblock.v1.BlockRewrite
+ */
+export declare type BlockRewrite = Message<"cinderblock.v1.BlockRewrite"> & {
+  /**
+   * @generated from field: string block_id = 1;
+   */
+  blockId: string;
+
+  /**
+   * @generated from field: bool salvage = 2;
+   */
+  salvage: boolean;
+
+  /**
+   * @generated from field: int64 requested_at_ms = 3;
+   */
+  requestedAtMs: bigint;
+
+  /**
+   * Absent while it waits.
+   *
+   * @generated from field: optional int64 done_at_ms = 4;
+   */
+  doneAtMs?: bigint | undefined;
+
+  /**
+   * Why it failed; then nothing was changed.
+   *
+   * @generated from field: string problem = 5;
+   */
+  problem: string;
+
+  /**
+   * Whether that is damage.
+   *
+   * @generated from field: bool damaged = 6;
+   */
+  damaged: boolean;
+
+  /**
+   * What stands for it now; empty when nothing was changed.
+   *
+   * @generated from field: string new_block_id = 7;
+   */
+  newBlockId: string;
+
+  /**
+   * @generated from field: int64 bytes_before = 8;
+   */
+  bytesBefore: bigint;
+
+  /**
+   * @generated from field: int64 bytes_after = 9;
+   */
+  bytesAfter: bigint;
+
+  /**
+   * It is as today's writer writes it already.
+   *
+   * @generated from field: bool current = 10;
+   */
+  current: boolean;
+
+  /**
+   * What could not be read, at most 50.
+   *
+   * @generated from field: repeated cinderblock.v1.LostType lost = 11;
+   */
+  lost: LostType[];
+};
+
+/**
+ * Describes the message cinderblock.v1.BlockRewrite.
+ * Use `create(BlockRewriteSchema)` to create a new message.
+ */
+export declare const BlockRewriteSchema: GenMessage<BlockRewrite>;
+
+/**
+ * One profile type of one service that a copy lacks.
+ *
+ * @generated from message cinderblock.v1.LostType
+ */
+export declare type LostType = Message<"cinderblock.v1.LostType"> & {
+  /**
+   * @generated from field: string service = 1;
+   */
+  service: string;
+
+  /**
+   * @generated from field: string profile_type = 2;
+   */
+  profileType: string;
+
+  /**
+   * @generated from field: int64 rows = 3;
+   */
+  rows: bigint;
+
+  /**
+   * @generated from field: int64 samples = 4;
+   */
+  samples: bigint;
+
+  /**
+   * Exact, in digits.
+   *
+   * @generated from field: string total = 5;
+   */
+  total: string;
+
+  /**
+   * @generated from field: int64 min_time = 6;
+   */
+  minTime: bigint;
+
+  /**
+   * @generated from field: int64 max_time = 7;
+   */
+  maxTime: bigint;
+
+  /**
+   * @generated from field: string problem = 8;
+   */
+  problem: string;
+};
+
+/**
+ * Describes the message cinderblock.v1.LostType.
+ * Use `create(LostTypeSchema)` to create a new message.
+ */
+export declare const LostTypeSchema: GenMessage<LostType>;
+
+/**
  * @generated from message cinderblock.v1.PlanCompactionRequest
  */
 export declare type PlanCompactionRequest = Message<"cinderblock.v1.PlanCompactionRequest"> & {
@@ -367,7 +794,7 @@ export declare type CompactionJob = Message<"cinderblock.v1.CompactionJob"> & {
   group: string;
 
   /**
-   * gather, close, seal or join.
+   * gather, split, close, seal or join; copy is a rewrite that somebody wishes.
    *
    * @generated from field: string step = 2;
    */
@@ -399,6 +826,13 @@ export declare type CompactionJob = Message<"cinderblock.v1.CompactionJob"> & {
    * @generated from field: repeated uint32 downsample_to = 7;
    */
   downsampleTo: number[];
+
+  /**
+   * Of a split: its output has services of one of so many shards in each block.
+   *
+   * @generated from field: optional uint32 shards = 8;
+   */
+  shards?: number | undefined;
 };
 
 /**

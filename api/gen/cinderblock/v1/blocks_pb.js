@@ -10,7 +10,7 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file cinderblock/v1/blocks.proto.
  */
 export const file_cinderblock_v1_blocks = /*@__PURE__*/
-  fileDesc("ChtjaW5kZXJibG9jay92MS9ibG9ja3MucHJvdG8SDmNpbmRlcmJsb2NrLnYxItIBChFMaXN0QmxvY2tzUmVxdWVzdBIRCgRmcm9tGAEgASgDSACIAQESEgoFdW50aWwYAiABKANIAYgBARIPCgdzZXJ2aWNlGAMgASgJEhIKBWxldmVsGAQgASgNSAKIAQESHwoScmVzb2x1dGlvbl9zZWNvbmRzGAUgASgNSAOIAQESEgoFbGltaXQYBiABKA1IBIgBAUIHCgVfZnJvbUIICgZfdW50aWxCCAoGX2xldmVsQhUKE19yZXNvbHV0aW9uX3NlY29uZHNCCAoGX2xpbWl0Ik0KEkxpc3RCbG9ja3NSZXNwb25zZRIlCgZibG9ja3MYASADKAsyFS5jaW5kZXJibG9jay52MS5CbG9jaxIQCghtYXRjaGluZxgCIAEoAyLTAQoFQmxvY2sSEAoIYmxvY2tfaWQYASABKAkSDQoFbGV2ZWwYAiABKA0SGgoScmVzb2x1dGlvbl9zZWNvbmRzGAMgASgNEhAKCG1pbl90aW1lGAQgASgDEhAKCG1heF90aW1lGAUgASgDEg0KBWJ5dGVzGAYgASgDEhUKDWNyZWF0ZWRfYXRfbXMYByABKAMSEAoIc2VydmljZXMYCCADKAkSFAoHc2FtcGxlcxgJIAEoA0gAiAEBEg8KB3Byb2JsZW0YCiABKAlCCgoIX3NhbXBsZXMiJgoTU3dlZXBPcnBoYW5zUmVxdWVzdBIPCgdkcnlfcnVuGAEgASgIIpYBChRTd2VlcE9ycGhhbnNSZXNwb25zZRIPCgdvYmplY3RzGAEgASgDEgwKBHJvd3MYAiABKAMSFAoMb3JwaGFuX2NvdW50GAMgASgDEhQKDG9ycGhhbl9ieXRlcxgEIAEoAxIPCgdvcnBoYW5zGAUgAygJEg8KB21pc3NpbmcYBiADKAkSEQoJcG9zdHBvbmVkGAcgASgIIjoKElNjcnViQmxvY2tzUmVxdWVzdBIWCglieXRlc19tYXgYASABKANIAIgBAUIMCgpfYnl0ZXNfbWF4InUKE1NjcnViQmxvY2tzUmVzcG9uc2USDgoGYmxvY2tzGAEgASgDEg0KBWJ5dGVzGAIgASgDEi0KB2RhbWFnZWQYAyADKAsyHC5jaW5kZXJibG9jay52MS5EYW1hZ2VkQmxvY2sSEAoIZmluaXNoZWQYBCABKAgiYwoMRGFtYWdlZEJsb2NrEhAKCGJsb2NrX2lkGAEgASgJEhAKCG1pbl90aW1lGAIgASgDEhAKCG1heF90aW1lGAMgASgDEgwKBGtpbmQYBCABKAkSDwoHcHJvYmxlbRgFIAEoCSIkChVQbGFuQ29tcGFjdGlvblJlcXVlc3QSCwoDYWxsGAEgASgIIqQBChZQbGFuQ29tcGFjdGlvblJlc3BvbnNlEisKBGpvYnMYASADKAsyHS5jaW5kZXJibG9jay52MS5Db21wYWN0aW9uSm9iEjUKC3F1YXJhbnRpbmVkGAIgAygLMiAuY2luZGVyYmxvY2sudjEuUXVhcmFudGluZWRHcm91cBIOCgZibG9ja3MYAyABKAMSFgoOYmFja2xvZ19hZ2VfbXMYBCABKAMilgEKDUNvbXBhY3Rpb25Kb2ISDQoFZ3JvdXAYASABKAkSDAoEc3RlcBgCIAEoCRINCgVsZXZlbBgDIAEoDRIaChJyZXNvbHV0aW9uX3NlY29uZHMYBCABKA0SEQoJYmxvY2tfaWRzGAUgAygJEhMKC3ZlcnNpb25faWRzGAYgAygJEhUKDWRvd25zYW1wbGVfdG8YByADKA0iegoQUXVhcmFudGluZWRHcm91cBINCgVncm91cBgBIAEoCRIOCgZyZWFzb24YAiABKAkSEQoJYmxvY2tfaWRzGAMgAygJEhAKCGZhaWx1cmVzGAQgASgNEhAKCHNpbmNlX21zGAUgASgDEhAKCHVudGlsX21zGAYgASgDIlYKFFJ1bkNvbXBhY3Rpb25SZXF1ZXN0EgsKA2FsbBgBIAEoCBINCgVncm91cBgCIAEoCRIVCghqb2JzX21heBgDIAEoDUgAiAEBQgsKCV9qb2JzX21heCKxAQoVUnVuQ29tcGFjdGlvblJlc3BvbnNlEgwKBGpvYnMYASABKAMSEQoJYmxvY2tzX2luGAIgASgDEhIKCmJsb2Nrc19vdXQYAyABKAMSEAoIYnl0ZXNfaW4YBCABKAMSEQoJYnl0ZXNfb3V0GAUgASgDEg8KB3NhbXBsZXMYBiABKAMSDwoHc2tpcHBlZBgHIAEoAxIOCgZmYWlsZWQYCCABKAMSDAoEbGVmdBgJIAEoAyIcChpHZXRDb21wYWN0aW9uU3RhdHVzUmVxdWVzdCLWAQobR2V0Q29tcGFjdGlvblN0YXR1c1Jlc3BvbnNlEisKBmNvdW50cxgBIAMoCzIbLmNpbmRlcmJsb2NrLnYxLkJsb2NrQ291bnRzEjUKC3F1YXJhbnRpbmVkGAIgAygLMiAuY2luZGVyYmxvY2sudjEuUXVhcmFudGluZWRHcm91cBIWCg5iYWNrbG9nX2FnZV9tcxgDIAEoAxIUCgxwbGFubmVkX2pvYnMYBCABKAMSFQoNbWFya2VkX2Jsb2NrcxgFIAEoAxIOCgZub3dfbXMYBiABKAMiewoLQmxvY2tDb3VudHMSDQoFbGV2ZWwYASABKA0SGgoScmVzb2x1dGlvbl9zZWNvbmRzGAIgASgNEg4KBmJsb2NrcxgDIAEoAxINCgVieXRlcxgEIAEoAxIQCghtaW5fdGltZRgFIAEoAxIQCghtYXhfdGltZRgGIAEoAyIuCh1SZWxlYXNlQ29tcGFjdGlvbkdyb3VwUmVxdWVzdBINCgVncm91cBgBIAEoCSIgCh5SZWxlYXNlQ29tcGFjdGlvbkdyb3VwUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChtjaW5kZXJibG9jay92MS9ibG9ja3MucHJvdG8SDmNpbmRlcmJsb2NrLnYxItIBChFMaXN0QmxvY2tzUmVxdWVzdBIRCgRmcm9tGAEgASgDSACIAQESEgoFdW50aWwYAiABKANIAYgBARIPCgdzZXJ2aWNlGAMgASgJEhIKBWxldmVsGAQgASgNSAKIAQESHwoScmVzb2x1dGlvbl9zZWNvbmRzGAUgASgNSAOIAQESEgoFbGltaXQYBiABKA1IBIgBAUIHCgVfZnJvbUIICgZfdW50aWxCCAoGX2xldmVsQhUKE19yZXNvbHV0aW9uX3NlY29uZHNCCAoGX2xpbWl0Ik0KEkxpc3RCbG9ja3NSZXNwb25zZRIlCgZibG9ja3MYASADKAsyFS5jaW5kZXJibG9jay52MS5CbG9jaxIQCghtYXRjaGluZxgCIAEoAyLTAQoFQmxvY2sSEAoIYmxvY2tfaWQYASABKAkSDQoFbGV2ZWwYAiABKA0SGgoScmVzb2x1dGlvbl9zZWNvbmRzGAMgASgNEhAKCG1pbl90aW1lGAQgASgDEhAKCG1heF90aW1lGAUgASgDEg0KBWJ5dGVzGAYgASgDEhUKDWNyZWF0ZWRfYXRfbXMYByABKAMSEAoIc2VydmljZXMYCCADKAkSFAoHc2FtcGxlcxgJIAEoA0gAiAEBEg8KB3Byb2JsZW0YCiABKAlCCgoIX3NhbXBsZXMiJgoTU3dlZXBPcnBoYW5zUmVxdWVzdBIPCgdkcnlfcnVuGAEgASgIIpYBChRTd2VlcE9ycGhhbnNSZXNwb25zZRIPCgdvYmplY3RzGAEgASgDEgwKBHJvd3MYAiABKAMSFAoMb3JwaGFuX2NvdW50GAMgASgDEhQKDG9ycGhhbl9ieXRlcxgEIAEoAxIPCgdvcnBoYW5zGAUgAygJEg8KB21pc3NpbmcYBiADKAkSEQoJcG9zdHBvbmVkGAcgASgIIjoKElNjcnViQmxvY2tzUmVxdWVzdBIWCglieXRlc19tYXgYASABKANIAIgBAUIMCgpfYnl0ZXNfbWF4InUKE1NjcnViQmxvY2tzUmVzcG9uc2USDgoGYmxvY2tzGAEgASgDEg0KBWJ5dGVzGAIgASgDEi0KB2RhbWFnZWQYAyADKAsyHC5jaW5kZXJibG9jay52MS5EYW1hZ2VkQmxvY2sSEAoIZmluaXNoZWQYBCABKAgiYwoMRGFtYWdlZEJsb2NrEhAKCGJsb2NrX2lkGAEgASgJEhAKCG1pbl90aW1lGAIgASgDEhAKCG1heF90aW1lGAMgASgDEgwKBGtpbmQYBCABKAkSDwoHcHJvYmxlbRgFIAEoCSK/AQoQUXVhcmFudGluZWRCbG9jaxIQCghibG9ja19pZBgBIAEoCRINCgVsZXZlbBgCIAEoDRIaChJyZXNvbHV0aW9uX3NlY29uZHMYAyABKA0SEAoIbWluX3RpbWUYBCABKAMSEAoIbWF4X3RpbWUYBSABKAMSDQoFYnl0ZXMYBiABKAMSEAoIc2VydmljZXMYByADKAkSDgoGcmVhc29uGAggASgJEhkKEXF1YXJhbnRpbmVkX2F0X21zGAkgASgDIksKFlF1YXJhbnRpbmVCbG9ja1JlcXVlc3QSEAoIYmxvY2tfaWQYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB2RyeV9ydW4YAyABKAgiSgoXUXVhcmFudGluZUJsb2NrUmVzcG9uc2USLwoFYmxvY2sYASABKAsyIC5jaW5kZXJibG9jay52MS5RdWFyYW50aW5lZEJsb2NrIh4KHExpc3RRdWFyYW50aW5lZEJsb2Nrc1JlcXVlc3QiYQodTGlzdFF1YXJhbnRpbmVkQmxvY2tzUmVzcG9uc2USMAoGYmxvY2tzGAEgAygLMiAuY2luZGVyYmxvY2sudjEuUXVhcmFudGluZWRCbG9jaxIOCgZub3dfbXMYAiABKAMiJwoTUmVzdG9yZUJsb2NrUmVxdWVzdBIQCghibG9ja19pZBgBIAEoCSI5ChRSZXN0b3JlQmxvY2tSZXNwb25zZRIPCgdwcm9ibGVtGAEgASgJEhAKCHJlcGxhY2VkGAIgAygJIjgKE0Rpc2NhcmRCbG9ja1JlcXVlc3QSEAoIYmxvY2tfaWQYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCJHChREaXNjYXJkQmxvY2tSZXNwb25zZRIvCgVibG9jaxgBIAEoCzIgLmNpbmRlcmJsb2NrLnYxLlF1YXJhbnRpbmVkQmxvY2siSQoTUmV3cml0ZUJsb2NrUmVxdWVzdBIQCghibG9ja19pZBgBIAEoCRIPCgdzYWx2YWdlGAIgASgIEg8KB2RyeV9ydW4YAyABKAgiRQoUUmV3cml0ZUJsb2NrUmVzcG9uc2USLQoHcmV3cml0ZRgBIAEoCzIcLmNpbmRlcmJsb2NrLnYxLkJsb2NrUmV3cml0ZSIaChhMaXN0QmxvY2tSZXdyaXRlc1JlcXVlc3QiWwoZTGlzdEJsb2NrUmV3cml0ZXNSZXNwb25zZRIuCghyZXdyaXRlcxgBIAMoCzIcLmNpbmRlcmJsb2NrLnYxLkJsb2NrUmV3cml0ZRIOCgZub3dfbXMYAiABKAMijgIKDEJsb2NrUmV3cml0ZRIQCghibG9ja19pZBgBIAEoCRIPCgdzYWx2YWdlGAIgASgIEhcKD3JlcXVlc3RlZF9hdF9tcxgDIAEoAxIXCgpkb25lX2F0X21zGAQgASgDSACIAQESDwoHcHJvYmxlbRgFIAEoCRIPCgdkYW1hZ2VkGAYgASgIEhQKDG5ld19ibG9ja19pZBgHIAEoCRIUCgxieXRlc19iZWZvcmUYCCABKAMSEwoLYnl0ZXNfYWZ0ZXIYCSABKAMSDwoHY3VycmVudBgKIAEoCBImCgRsb3N0GAsgAygLMhguY2luZGVyYmxvY2sudjEuTG9zdFR5cGVCDQoLX2RvbmVfYXRfbXMilAEKCExvc3RUeXBlEg8KB3NlcnZpY2UYASABKAkSFAoMcHJvZmlsZV90eXBlGAIgASgJEgwKBHJvd3MYAyABKAMSDwoHc2FtcGxlcxgEIAEoAxINCgV0b3RhbBgFIAEoCRIQCghtaW5fdGltZRgGIAEoAxIQCghtYXhfdGltZRgHIAEoAxIPCgdwcm9ibGVtGAggASgJIiQKFVBsYW5Db21wYWN0aW9uUmVxdWVzdBILCgNhbGwYASABKAgipAEKFlBsYW5Db21wYWN0aW9uUmVzcG9uc2USKwoEam9icxgBIAMoCzIdLmNpbmRlcmJsb2NrLnYxLkNvbXBhY3Rpb25Kb2ISNQoLcXVhcmFudGluZWQYAiADKAsyIC5jaW5kZXJibG9jay52MS5RdWFyYW50aW5lZEdyb3VwEg4KBmJsb2NrcxgDIAEoAxIWCg5iYWNrbG9nX2FnZV9tcxgEIAEoAyK2AQoNQ29tcGFjdGlvbkpvYhINCgVncm91cBgBIAEoCRIMCgRzdGVwGAIgASgJEg0KBWxldmVsGAMgASgNEhoKEnJlc29sdXRpb25fc2Vjb25kcxgEIAEoDRIRCglibG9ja19pZHMYBSADKAkSEwoLdmVyc2lvbl9pZHMYBiADKAkSFQoNZG93bnNhbXBsZV90bxgHIAMoDRITCgZzaGFyZHMYCCABKA1IAIgBAUIJCgdfc2hhcmRzInoKEFF1YXJhbnRpbmVkR3JvdXASDQoFZ3JvdXAYASABKAkSDgoGcmVhc29uGAIgASgJEhEKCWJsb2NrX2lkcxgDIAMoCRIQCghmYWlsdXJlcxgEIAEoDRIQCghzaW5jZV9tcxgFIAEoAxIQCgh1bnRpbF9tcxgGIAEoAyJWChRSdW5Db21wYWN0aW9uUmVxdWVzdBILCgNhbGwYASABKAgSDQoFZ3JvdXAYAiABKAkSFQoIam9ic19tYXgYAyABKA1IAIgBAUILCglfam9ic19tYXgisQEKFVJ1bkNvbXBhY3Rpb25SZXNwb25zZRIMCgRqb2JzGAEgASgDEhEKCWJsb2Nrc19pbhgCIAEoAxISCgpibG9ja3Nfb3V0GAMgASgDEhAKCGJ5dGVzX2luGAQgASgDEhEKCWJ5dGVzX291dBgFIAEoAxIPCgdzYW1wbGVzGAYgASgDEg8KB3NraXBwZWQYByABKAMSDgoGZmFpbGVkGAggASgDEgwKBGxlZnQYCSABKAMiHAoaR2V0Q29tcGFjdGlvblN0YXR1c1JlcXVlc3Qi1gEKG0dldENvbXBhY3Rpb25TdGF0dXNSZXNwb25zZRIrCgZjb3VudHMYASADKAsyGy5jaW5kZXJibG9jay52MS5CbG9ja0NvdW50cxI1CgtxdWFyYW50aW5lZBgCIAMoCzIgLmNpbmRlcmJsb2NrLnYxLlF1YXJhbnRpbmVkR3JvdXASFgoOYmFja2xvZ19hZ2VfbXMYAyABKAMSFAoMcGxhbm5lZF9qb2JzGAQgASgDEhUKDW1hcmtlZF9ibG9ja3MYBSABKAMSDgoGbm93X21zGAYgASgDInsKC0Jsb2NrQ291bnRzEg0KBWxldmVsGAEgASgNEhoKEnJlc29sdXRpb25fc2Vjb25kcxgCIAEoDRIOCgZibG9ja3MYAyABKAMSDQoFYnl0ZXMYBCABKAMSEAoIbWluX3RpbWUYBSABKAMSEAoIbWF4X3RpbWUYBiABKAMiLgodUmVsZWFzZUNvbXBhY3Rpb25Hcm91cFJlcXVlc3QSDQoFZ3JvdXAYASABKAkiIAoeUmVsZWFzZUNvbXBhY3Rpb25Hcm91cFJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * Describes the message cinderblock.v1.ListBlocksRequest.
@@ -69,79 +69,184 @@ export const DamagedBlockSchema = /*@__PURE__*/
   messageDesc(file_cinderblock_v1_blocks, 7);
 
 /**
+ * Describes the message cinderblock.v1.QuarantinedBlock.
+ * Use `create(QuarantinedBlockSchema)` to create a new message.
+ */
+export const QuarantinedBlockSchema = /*@__PURE__*/
+  messageDesc(file_cinderblock_v1_blocks, 8);
+
+/**
+ * Describes the message cinderblock.v1.QuarantineBlockRequest.
+ * Use `create(QuarantineBlockRequestSchema)` to create a new message.
+ */
+export const QuarantineBlockRequestSchema = /*@__PURE__*/
+  messageDesc(file_cinderblock_v1_blocks, 9);
+
+/**
+ * Describes the message cinderblock.v1.QuarantineBlockResponse.
+ * Use `create(QuarantineBlockResponseSchema)` to create a new message.
+ */
+export const QuarantineBlockResponseSchema = /*@__PURE__*/
+  messageDesc(file_cinderblock_v1_blocks, 10);
+
+/**
+ * Describes the message cinderblock.v1.ListQuarantinedBlocksRequest.
+ * Use `create(ListQuarantinedBlocksRequestSchema)` to create a new message.
+ */
+export const ListQuarantinedBlocksRequestSchema = /*@__PURE__*/
+  messageDesc(file_cinderblock_v1_blocks, 11);
+
+/**
+ * Describes the message cinderblock.v1.ListQuarantinedBlocksResponse.
+ * Use `create(ListQuarantinedBlocksResponseSchema)` to create a new message.
+ */
+export const ListQuarantinedBlocksResponseSchema = /*@__PURE__*/
+  messageDesc(file_cinderblock_v1_blocks, 12);
+
+/**
+ * Describes the message cinderblock.v1.RestoreBlockRequest.
+ * Use `create(RestoreBlockRequestSchema)` to create a new message.
+ */
+export const RestoreBlockRequestSchema = /*@__PURE__*/
+  messageDesc(file_cinderblock_v1_blocks, 13);
+
+/**
+ * Describes the message cinderblock.v1.RestoreBlockResponse.
+ * Use `create(RestoreBlockResponseSchema)` to create a new message.
+ */
+export const RestoreBlockResponseSchema = /*@__PURE__*/
+  messageDesc(file_cinderblock_v1_blocks, 14);
+
+/**
+ * Describes the message cinderblock.v1.DiscardBlockRequest.
+ * Use `create(DiscardBlockRequestSchema)` to create a new message.
+ */
+export const DiscardBlockRequestSchema = /*@__PURE__*/
+  messageDesc(file_cinderblock_v1_blocks, 15);
+
+/**
+ * Describes the message cinderblock.v1.DiscardBlockResponse.
+ * Use `create(DiscardBlockResponseSchema)` to create a new message.
+ */
+export const DiscardBlockResponseSchema = /*@__PURE__*/
+  messageDesc(file_cinderblock_v1_blocks, 16);
+
+/**
+ * Describes the message cinderblock.v1.RewriteBlockRequest.
+ * Use `create(RewriteBlockRequestSchema)` to create a new message.
+ */
+export const RewriteBlockRequestSchema = /*@__PURE__*/
+  messageDesc(file_cinderblock_v1_blocks, 17);
+
+/**
+ * Describes the message cinderblock.v1.RewriteBlockResponse.
+ * Use `create(RewriteBlockResponseSchema)` to create a new message.
+ */
+export const RewriteBlockResponseSchema = /*@__PURE__*/
+  messageDesc(file_cinderblock_v1_blocks, 18);
+
+/**
+ * Describes the message cinderblock.v1.ListBlockRewritesRequest.
+ * Use `create(ListBlockRewritesRequestSchema)` to create a new message.
+ */
+export const ListBlockRewritesRequestSchema = /*@__PURE__*/
+  messageDesc(file_cinderblock_v1_blocks, 19);
+
+/**
+ * Describes the message cinderblock.v1.ListBlockRewritesResponse.
+ * Use `create(ListBlockRewritesResponseSchema)` to create a new message.
+ */
+export const ListBlockRewritesResponseSchema = /*@__PURE__*/
+  messageDesc(file_cinderblock_v1_blocks, 20);
+
+/**
+ * Describes the message cinderblock.v1.BlockRewrite.
+ * Use `create(BlockRewriteSchema)` to create a new message.
+ */
+export const BlockRewriteSchema = /*@__PURE__*/
+  messageDesc(file_cinderblock_v1_blocks, 21);
+
+/**
+ * Describes the message cinderblock.v1.LostType.
+ * Use `create(LostTypeSchema)` to create a new message.
+ */
+export const LostTypeSchema = /*@__PURE__*/
+  messageDesc(file_cinderblock_v1_blocks, 22);
+
+/**
  * Describes the message cinderblock.v1.PlanCompactionRequest.
  * Use `create(PlanCompactionRequestSchema)` to create a new message.
  */
 export const PlanCompactionRequestSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 8);
+  messageDesc(file_cinderblock_v1_blocks, 23);
 
 /**
  * Describes the message cinderblock.v1.PlanCompactionResponse.
  * Use `create(PlanCompactionResponseSchema)` to create a new message.
  */
 export const PlanCompactionResponseSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 9);
+  messageDesc(file_cinderblock_v1_blocks, 24);
 
 /**
  * Describes the message cinderblock.v1.CompactionJob.
  * Use `create(CompactionJobSchema)` to create a new message.
  */
 export const CompactionJobSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 10);
+  messageDesc(file_cinderblock_v1_blocks, 25);
 
 /**
  * Describes the message cinderblock.v1.QuarantinedGroup.
  * Use `create(QuarantinedGroupSchema)` to create a new message.
  */
 export const QuarantinedGroupSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 11);
+  messageDesc(file_cinderblock_v1_blocks, 26);
 
 /**
  * Describes the message cinderblock.v1.RunCompactionRequest.
  * Use `create(RunCompactionRequestSchema)` to create a new message.
  */
 export const RunCompactionRequestSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 12);
+  messageDesc(file_cinderblock_v1_blocks, 27);
 
 /**
  * Describes the message cinderblock.v1.RunCompactionResponse.
  * Use `create(RunCompactionResponseSchema)` to create a new message.
  */
 export const RunCompactionResponseSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 13);
+  messageDesc(file_cinderblock_v1_blocks, 28);
 
 /**
  * Describes the message cinderblock.v1.GetCompactionStatusRequest.
  * Use `create(GetCompactionStatusRequestSchema)` to create a new message.
  */
 export const GetCompactionStatusRequestSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 14);
+  messageDesc(file_cinderblock_v1_blocks, 29);
 
 /**
  * Describes the message cinderblock.v1.GetCompactionStatusResponse.
  * Use `create(GetCompactionStatusResponseSchema)` to create a new message.
  */
 export const GetCompactionStatusResponseSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 15);
+  messageDesc(file_cinderblock_v1_blocks, 30);
 
 /**
  * Describes the message cinderblock.v1.BlockCounts.
  * Use `create(BlockCountsSchema)` to create a new message.
  */
 export const BlockCountsSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 16);
+  messageDesc(file_cinderblock_v1_blocks, 31);
 
 /**
  * Describes the message cinderblock.v1.ReleaseCompactionGroupRequest.
  * Use `create(ReleaseCompactionGroupRequestSchema)` to create a new message.
  */
 export const ReleaseCompactionGroupRequestSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 17);
+  messageDesc(file_cinderblock_v1_blocks, 32);
 
 /**
  * Describes the message cinderblock.v1.ReleaseCompactionGroupResponse.
  * Use `create(ReleaseCompactionGroupResponseSchema)` to create a new message.
  */
 export const ReleaseCompactionGroupResponseSchema = /*@__PURE__*/
-  messageDesc(file_cinderblock_v1_blocks, 18);
+  messageDesc(file_cinderblock_v1_blocks, 33);
 

@@ -1,9 +1,9 @@
-import type { BlockReader } from '../../core/block/block-reader.ts';
-import { BlockMerge, readBatchTables } from '../../core/block/merge-blocks.ts';
-import { type BlockDataset, type BlockRows, spreadOf } from '../../core/block/window-spread.ts';
-import { type Labels, labelsKey } from '../../core/labels/labels.ts';
-import { SymbolTable } from '../../core/profile/symbol-table.ts';
-import { frameName } from '../../core/query/frame-names.ts';
+import { type Labels, labelsKey } from '../labels/labels.ts';
+import { SymbolTable } from '../profile/symbol-table.ts';
+import { frameName } from '../query/frame-names.ts';
+import type { BlockReader } from './block-reader.ts';
+import { BlockMerge, readBatchTables } from './merge-blocks.ts';
+import { type BlockDataset, type BlockRows, spreadOf } from './window-spread.ts';
 
 // What a block says is what it says of each series in each window: samples, total, and the value of each stack. In which
 // order its tables stand, which batch brought a row, and into how many blocks rows are divided is no part of that.

@@ -1,3 +1,4 @@
+import { rolledUpIn } from '../block/families.ts';
 import { type BlockChunk, byTime, chunksOf, type PlannedInput, unitsOf } from './block-units.ts';
 import type { CompactionRules } from './compaction-rules.ts';
 import {
@@ -32,8 +33,11 @@ export function planJoins(
     for (const [range, ofRange] of groupedBy(blocks, joinMs)) {
       const end = (range + 1) * joinMs;
       if (nowMs < end + rules.sealAfterMs || hasDay(unsealedDays, end - joinMs, end)) continue;
-      for (const chunk of chunksOfRange(ofRange, rules))
-        if (chunk.inputs.length > 1) jobs.push(jobOf(groupOf(`join-${seconds}-${range}`, chunk.of), chunk));
+      // What rolled up other labels stays apart: neither loses any for the sake of the other.
+      for (const alike of Map.groupBy(ofRange, (row) => JSON.stringify(rolledUpIn(row))).values()) {
+        for (const chunk of chunksOfRange(alike, rules))
+          if (chunk.inputs.length > 1) jobs.push(jobOf(groupOf(`join-${seconds}-${range}`, chunk.of), chunk));
+      }
     }
   }
   return jobs;

@@ -2,6 +2,7 @@
 //   totals, samples, and the sum of every stack of every series stay what they were, to the last unit
 //   1 h from 5 min is 1 h from raw
 //   each row says how many raw windows it sums, and the smallest and largest of their totals
+//   series without labels that are rolled up hold what those hold that differ in these alone
 //   what is written as format version 2 reads as it was
 
 import assert from 'node:assert/strict';
@@ -13,6 +14,7 @@ import { downsampleDataset } from '../../../core/block/downsample-dataset.ts';
 import { mergeBlocks } from '../../../core/block/merge-blocks.ts';
 import { type BlockDataset, spreadOf } from '../../../core/block/window-spread.ts';
 import { CorruptBlockError } from '../../../core/errors.ts';
+import { labelsKey } from '../../../core/labels/labels.ts';
 import { addRow, codec, contentOf, contentOfBlock, open, property, randomRow } from './fixtures.ts';
 
 const START = 1_700_000_000_000;
@@ -76,6 +78,21 @@ test('sums of stacks, totals and samples stay what they were', () =>
       assert.deepEqual(windowsOf(five, FIVE_MINUTES), windowsOf(dataset, FIVE_MINUTES));
       assert.deepEqual(windowsOf(hour, HOUR), windowsOf(dataset, HOUR));
       assert.deepEqual(windowsOf(downsampleDataset(dataset, HOUR), HOUR), windowsOf(hour, HOUR));
+    }
+  }));
+
+test('rolled up series hold what those hold that became one', () =>
+  property('roll-up is exact', (random) => {
+    for (const dataset of randomDatasets(random)) {
+      const labelSets = dataset.labelSets.map((labels) => labels.filter(([name]) => name !== 'pod'));
+      const without = { ...dataset, labelSets };
+      const hour = downsampleDataset(dataset, HOUR, ['pod', 'absent']);
+      assert.deepEqual(sumsOf(hour), sumsOf(without));
+      assert.deepEqual(windowsOf(hour, HOUR), windowsOf(without, HOUR));
+      assert.equal(new Set(hour.labelSets.map(labelsKey)).size, hour.labelSets.length);
+      const stepwise = downsampleDataset(downsampleDataset(dataset, FIVE_MINUTES, ['pod']), HOUR);
+      assert.deepEqual(contentOf(stepwise), contentOf(hour));
+      assert.deepEqual(downsampleDataset(hour, HOUR, ['pod']).labelSets, hour.labelSets);
     }
   }));
 

@@ -31,6 +31,20 @@ function row(more: Partial<TombstoneRow> = {}): TombstoneRow {
   };
 }
 
+test('a block that rolled up a label of a selector cannot tell what it deletes', () => {
+  const all = Tombstones.of([tombstone('{pod!="a"}'), tombstone('{service_name="shop"}')], compileRegex);
+  const selectors = (tombstones: Tombstones) => tombstones.all.map(({ selector }) => selector);
+  const rolledUp = row({ resolutionSeconds: 3600, batchIds: ['prod/sealed', 'family', '~rolled:pod'] });
+  assert.deepEqual(selectors(all.concerning(rolledUp, SETTLE)), ['{service_name="shop"}']);
+  assert.deepEqual(selectors(all.untoldIn(rolledUp, SETTLE)), ['{pod!="a"}']);
+  assert.deepEqual(selectors(all.toldBy(rolledUp)), ['{service_name="shop"}']);
+  assert.equal(all.untoldIn({ ...rolledUp, createdAt: 6000 }, SETTLE).isEmpty, true, 'was made anew since');
+  assert.equal(all.untoldIn({ ...rolledUp, minTime: 200, maxTime: 300 }, SETTLE).isEmpty, true);
+  const told = row({ resolutionSeconds: 300 });
+  assert.equal(all.concerning(told, SETTLE).all.length, 2);
+  assert.equal(all.untoldIn(told, SETTLE).isEmpty, true);
+});
+
 const concerns = (selector: string, block: TombstoneRow) =>
   !Tombstones.of([tombstone(selector)], compileRegex).concerning(block, SETTLE).isEmpty;
 

@@ -198,18 +198,19 @@ function shareOf(
   const spansOf = new Map<DatasetPart['planned'], readonly TimeSpan[]>(
     parts.map(({ planned, filter }) => [planned, filter.spans]),
   );
+  const duplicates = new DuplicateRows(plan.shared);
   const blocks = [...spansOf].map(([{ row, services, except }, spans]) => ({
-    row: slimRow(row, services, plan.shared),
+    row: slimRow(row, services, duplicates.concerns(row.batchIds)),
     ...{ services, spans, except },
   }));
   const ids = new Set(
     blocks.flatMap(({ row }) => tombstones.concerning(row, SETTLE_MS).all.map(({ id }) => id)),
   );
   // Blocks that share batches are in one share, so most have none.
-  const isShared = new DuplicateRows(plan.shared).concerns(blocks.flatMap(({ row }) => row.batchIds));
+  const hasShared = blocks.some(({ row }) => duplicates.concerns(row.batchIds));
   return {
     ...{ detail, matchers: selection.matchers, profileType: type.id, blocks, scale },
-    shared: isShared ? plan.shared : new Set(),
+    shared: hasShared ? plan.shared : new Set(),
     tombstones: tombstones.all.filter(({ id }) => ids.has(id)),
   };
 }

@@ -40,7 +40,7 @@ function randomShare(random: Random): QueryShare {
       batchIds: [...ids, '~partial', '01FAMILY'],
       datasets: [],
     });
-    const row = slimRow(whole, services, shared);
+    const row = slimRow(whole, services, random() < 0.5);
     return { row, services, spans: listOf(random, 3, () => span(random)), except: new Set(ids.slice(2)) };
   });
   return {

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { accessTests } from './access-tests.ts';
 import { compactionTests } from './compaction-tests.ts';
+import { fanOutTests } from './fan-out-tests.ts';
 import { faultTests } from './fault-tests.ts';
 import { KNOWN_GAPS } from './known-gaps.ts';
 import { Lane } from './lane.ts';
@@ -105,6 +106,7 @@ function laneTests(cloud: StandInCloud): void {
   });
 
   compactionTests(() => lane);
+  fanOutTests(() => lane);
   accessTests(() => lane);
   faultTests(() => lane);
   roleTests(() => lane);

@@ -136,6 +136,24 @@ const CASES: readonly RoleCase[] = [
   },
   {
     stack: 'Query',
+    role: 'QueryWorker',
+    allowed: ['GetObject blocks', 'ListObjects *'],
+    denied: [
+      ...([
+        'PutObject blocks',
+        'DeleteObject blocks',
+        'GetObject inbox',
+        'PutObject inbox',
+        'GetObject quarantine',
+      ] as const),
+      ...(['GetItem block#x', 'Query spans#x', 'GetItem setting#x', 'PutItem block#x'] as const),
+      ...(['GetItem clusters', 'SendMessage jobs', 'ReceiveMessage jobs'] as const),
+      ...NO_SECRET,
+      ...NO_QUEUE,
+    ],
+  },
+  {
+    stack: 'Query',
     role: 'Admin',
     allowed: [
       ...([

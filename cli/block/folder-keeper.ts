@@ -1,4 +1,4 @@
-import { RetryableError } from '../../core/errors.ts';
+import { RejectedError, RetryableError } from '../../core/errors.ts';
 import {
   copyJob,
   listRewrites,
@@ -18,6 +18,7 @@ import {
 } from '../../pipeline/quarantine-blocks.ts';
 import { planRewrite, type RewriteRequest } from '../../pipeline/rewrite-block.ts';
 import { openDataFolder } from '../data-folder.ts';
+import { UsageError } from '../exit-code.ts';
 import type { Terminal } from '../terminal.ts';
 import type { BlockKeeper, KeptBlock, Rewrite } from './block-keeper.ts';
 
@@ -25,7 +26,7 @@ import type { BlockKeeper, KeptBlock, Rewrite } from './block-keeper.ts';
 export async function folderKeeper(folder: string, terminal: Terminal): Promise<BlockKeeper> {
   const { hub, close } = await openDataFolder(folder, terminal, 'ask it with --url');
   return {
-    quarantine: async (request) => keptBlock(await quarantineBlock(hub, request)),
+    quarantine: async (request) => keptBlock(await asAsked(quarantineBlock(hub, request))),
     list: async () => (await listQuarantinedBlocks(hub)).map(keptBlock),
     restore: (blockId) => restoreBlock(hub, blockId),
     discard: async (request) => keptBlock(await discardBlock(hub, request)),
@@ -35,6 +36,16 @@ export async function folderKeeper(folder: string, terminal: Terminal): Promise<
     },
     close,
   };
+}
+
+/** What a hub would answer with 400 is a fault of the command line here as there. */
+async function asAsked<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof RejectedError && error.reason === 'invalid') throw new UsageError(error.message);
+    throw error;
+  }
 }
 
 /** The same wish that a server would take, and done at once. */

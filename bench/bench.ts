@@ -6,6 +6,7 @@ import { benchDecode } from './decode.bench.ts';
 import { benchFlamegraph } from './flamegraph.bench.ts';
 import { benchHistory } from './history.bench.ts';
 import { benchIngest } from './ingest.bench.ts';
+import { benchLargestJob } from './largest-job.bench.ts';
 import { benchQuery } from './query.bench.ts';
 import { Report } from './report.ts';
 
@@ -22,6 +23,7 @@ const BENCHMARKS: Readonly<
   block: { title: 'Blocks', run: benchBlock },
   query: { title: 'Queries', run: benchQuery },
   history: { title: 'Compaction, and queries over ten months', run: benchHistory },
+  'largest-job': { title: 'The largest compaction job', run: benchLargestJob },
   flamegraph: { title: 'Flame graph', run: benchFlamegraph },
 };
 

@@ -26,8 +26,9 @@ const MIN_WINDOW_LOG = 10;
 export const zstdCodec: Codec = {
   compress(raw) {
     return zstdCompressSync(raw, {
-      // Output buffers are made whole, whatever ends up in them: a small input asks for a small one.
-      chunkSize: Math.max(CHUNK_BYTES_MIN, Math.min(CHUNK_BYTES, raw.length)),
+      // One buffer that nearly always holds all output: several would be joined in one more. What it is not filled with
+      // takes no memory where it is large, and little where it is small.
+      chunkSize: Math.max(CHUNK_BYTES_MIN, raw.length),
       params: { [constants.ZSTD_c_compressionLevel]: LEVEL },
     });
   },

@@ -90,7 +90,10 @@ export class BlockWriter {
     });
   }
 
-  /** @param batchIds the batch table that all rows refer to */
+  /**
+   * Ends the block; nothing can be added after that.
+   * @param batchIds the batch table that all rows refer to
+   */
   finish(meta: BlockMeta, batchIds: readonly string[]): WrittenBlock {
     const batchesSection = this.#section(encodeTexts(batchIds));
     const directory: Directory = {
@@ -114,7 +117,8 @@ export class BlockWriter {
     out.u16(this.#version);
     out.u16(0);
     out.u32(BLOCK_MAGIC);
-    return { bytes: out.finish(), directory, directoryOffset, directoryLength: stored.length };
+    // A view: a copy of a large block would need as much memory again.
+    return { bytes: out.view(), directory, directoryOffset, directoryLength: stored.length };
   }
 
   /** Appends one section, compressed where that makes it shorter. */

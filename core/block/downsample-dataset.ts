@@ -44,6 +44,8 @@ function downsampleRows(rows: BlockRows, stackCount: number, stepMs: number): Bl
   const order = rowOrder(rows);
   const entries = new EntryAccumulator();
   const into = new ProfileRowsBuilder();
+  // There are at most as many, and what is not filled takes no memory; to grow step by step would take twice as much.
+  into.reserveEntries(rows.entryStarts[rows.count]!);
   const windows: number[] = [];
   const least: number[] = [];
   const most: number[] = [];

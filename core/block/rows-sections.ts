@@ -1,7 +1,7 @@
 import { MalformedInputError } from '../errors.ts';
-import type { ProfileRows } from '../profile/profile-rows.ts';
+import { type EntryValues, type ProfileRows, SHORT_VALUE_MAX } from '../profile/profile-rows.ts';
 import { ByteReader } from '../wire/byte-reader.ts';
-import { ByteWriter } from '../wire/byte-writer.ts';
+import { ByteWriter, putVarint, varintLength } from '../wire/byte-writer.ts';
 import { ANY_NUMBER, readColumn } from './number-column.ts';
 import type { BlockRows, WindowSpread } from './window-spread.ts';
 
@@ -124,30 +124,71 @@ function readDeltas<T extends Uint32Array | Float64Array>(input: ByteReader, col
   return column;
 }
 
+/** The section is made in one piece of its exact length: a large dataset has tens of millions of entries. */
 export function encodeSamples(rows: ProfileRows, order: Uint32Array): Uint8Array {
   const entryCount = rows.entryStarts[rows.count]!;
-  const placeBytes = new ByteWriter(entryCount + 16);
-  const valueBytes = new ByteWriter(entryCount + 16);
-  const out = new ByteWriter(entryCount * 2 + rows.count * 4 + 1024);
-  out.varint(rows.count);
-  const placeOf = writeStackTable(out, rows.stacks, entryCount);
-  for (const row of order) out.varint(rows.entryStarts[row + 1]! - rows.entryStarts[row]!);
+  const head = new ByteWriter(rows.count * 4 + 1024);
+  head.varint(rows.count);
+  const placeOf = writeStackTable(head, rows.stacks, entryCount);
+  for (const row of order) head.varint(rows.entryStarts[row + 1]! - rows.entryStarts[row]!);
+  const { placeBytes, valueBytes } = writeRunLengths(head, rows, order, placeOf);
+  const section = new Uint8Array(head.length + placeBytes + valueBytes);
+  section.set(head.view());
+  writeEntries(section, head.length, head.length + placeBytes, rows, order, placeOf);
+  return section;
+}
+
+/** Writes how many bytes the places and the values of each row take. @returns the sums of both */
+function writeRunLengths(
+  out: ByteWriter,
+  { entryStarts, stacks, values }: ProfileRows,
+  order: Uint32Array,
+  placeOf: Uint32Array,
+): { placeBytes: number; valueBytes: number } {
+  let placeBytes = 0;
+  let valueBytes = 0;
   for (const row of order) {
-    const placesBefore = placeBytes.length;
-    const valuesBefore = valueBytes.length;
+    const from = entryStarts[row]!;
+    const end = entryStarts[row + 1]!;
+    let ofPlaces = end - from;
+    let ofValues = end - from;
     let before = 0;
-    for (let i = rows.entryStarts[row]!, end = rows.entryStarts[row + 1]!; i < end; i++) {
-      const place = placeOf[rows.stacks[i]!]!;
-      placeBytes.varint(place - before);
+    for (let i = from; i < end; i++) {
+      const place = placeOf[stacks[i]!]!;
+      if (place - before > 127) ofPlaces += varintLength(place - before) - 1;
       before = place;
-      valueBytes.varint(rows.values[i]! - 1);
+      if (values[i]! > 128) ofValues += varintLength(values[i]! - 1) - 1;
     }
-    out.varint(placeBytes.length - placesBefore);
-    out.varint(valueBytes.length - valuesBefore);
+    out.varint(ofPlaces);
+    out.varint(ofValues);
+    placeBytes += ofPlaces;
+    valueBytes += ofValues;
   }
-  out.bytes(placeBytes.view());
-  out.bytes(valueBytes.view());
-  return out.finish();
+  return { placeBytes, valueBytes };
+}
+
+/** Writes all places from `placeAt` on and all values from `valueAt` on. */
+function writeEntries(
+  section: Uint8Array,
+  placeAt: number,
+  valueAt: number,
+  { entryStarts, stacks, values }: ProfileRows,
+  order: Uint32Array,
+  placeOf: Uint32Array,
+): void {
+  for (const row of order) {
+    const end = entryStarts[row + 1]!;
+    let before = 0;
+    for (let i = entryStarts[row]!; i < end; i++) {
+      const place = placeOf[stacks[i]!]!;
+      if (place - before < 128) section[placeAt++] = place - before;
+      else placeAt = putVarint(section, placeAt, place - before);
+      before = place;
+      const value = values[i]! - 1;
+      if (value < 128) section[valueAt++] = value;
+      else valueAt = putVarint(section, valueAt, value);
+    }
+  }
 }
 
 /** Writes the distinct stacks, ascending, as differences; the result tells the place of each in that table. */
@@ -296,10 +337,12 @@ export function unpackRows(totals: RowTotals, packed: PackedSamples, stackCount:
   for (let row = 0; row < totals.count; row++)
     entryStarts[row + 1] = entryStarts[row]! + packed.entryCounts[row]!;
   const stacks = new Uint32Array(entryStarts[totals.count]!);
-  const values = new Float64Array(stacks.length);
   checkStackTable(packed, stackCount);
+  for (let row = 0; row < totals.count; row++) unpackStacks(packed, row, stacks, entryStarts[row]!);
+  // No value is larger than the total of its row.
+  const isShort = totals.total.every((total) => total <= SHORT_VALUE_MAX);
+  const values = isShort ? new Uint32Array(stacks.length) : new Float64Array(stacks.length);
   for (let row = 0; row < totals.count; row++) {
-    unpackStacks(packed, row, stacks, entryStarts[row]!);
     const sum = unpackValues(packed, row, values, entryStarts[row]!);
     if (sum !== totals.total[row]) failRow(row, `sums to ${sum}, its total is ${totals.total[row]}`);
   }
@@ -327,7 +370,7 @@ function unpackStacks(packed: PackedSamples, row: number, stacks: Uint32Array, a
   if (from !== packed.placeStarts[row + 1]) failRow(row, 'does not end where its lengths say');
 }
 
-function unpackValues(packed: PackedSamples, row: number, values: Float64Array, at: number): number {
+function unpackValues(packed: PackedSamples, row: number, values: EntryValues, at: number): number {
   const { bytes } = packed;
   let from = packed.valueStarts[row]!;
   const end = at + packed.entryCounts[row]!;

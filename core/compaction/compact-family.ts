@@ -49,20 +49,47 @@ export async function* compactFamilies(
   let finished = 0;
   // With the one at hand.
   let groupsLeft = new Set(merge.services.map(merge.groupOf)).size;
-  for await (const dataset of merge.datasets()) {
+  const datasets = new NextDataset(merge.datasets());
+  while (await datasets.read()) {
     const { lastService } = family;
-    const isNewGroup =
-      lastService !== undefined && merge.groupOf(lastService) !== merge.groupOf(dataset.service);
+    const { service } = datasets;
+    const isNewGroup = lastService !== undefined && merge.groupOf(lastService) !== merge.groupOf(service);
     if (isNewGroup) groupsLeft--;
     const isFull = family.length > options.partBytesMax && finished + groupsLeft < options.partsMax;
-    if (isFull || isNewGroup || lastService === dataset.service) {
+    if (isFull || isNewGroup || lastService === service) {
       if (++finished === options.partsMax) throw tooManyParts(options.partsMax);
       yield family.finish(merge.batchIds);
       family = new FamilyWriter(options, codec);
     }
-    family.add(dataset);
+    family.add(datasets.take());
   }
   if (family.lastService !== undefined) yield family.finish(merge.batchIds);
+}
+
+/** The variable of a loop would hold a dataset while the next is merged, and memory two of them. */
+class NextDataset {
+  readonly #datasets: AsyncGenerator<BlockDataset>;
+  #next: BlockDataset | undefined;
+
+  constructor(datasets: AsyncGenerator<BlockDataset>) {
+    this.#datasets = datasets;
+  }
+
+  async read(): Promise<boolean> {
+    this.#next = (await this.#datasets.next()).value;
+    return this.#next !== undefined;
+  }
+
+  get service(): string {
+    return this.#next!.service;
+  }
+
+  /** Lets go of it. */
+  take(): BlockDataset {
+    const dataset = this.#next!;
+    this.#next = undefined;
+    return dataset;
+  }
 }
 
 function tooManyParts(partsMax: number): RejectedError {

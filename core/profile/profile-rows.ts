@@ -3,6 +3,12 @@ import { greatestCommonDivisor } from './entry-accumulator.ts';
 // The values of one profile type of one dataset, in columns. A row is what one batch says about one series in one
 // window; its entries are (stack, value) pairs, each stack once, in ascending order of stack.
 
+/** Values are small, and those of a large dataset most of what merging it keeps in memory: doubles only where one needs to be. */
+export type EntryValues = Uint32Array | Float64Array;
+
+/** Largest value of a column of 32 bits. */
+export const SHORT_VALUE_MAX = 0xffff_ffff;
+
 /** Read side of the rows. Entries of row r are stacks/values[entryStarts[r]..entryStarts[r+1]). */
 export interface ProfileRows {
   readonly count: number;
@@ -22,7 +28,7 @@ export interface ProfileRows {
   readonly total: Float64Array;
   readonly entryStarts: Uint32Array;
   readonly stacks: Uint32Array;
-  readonly values: Float64Array;
+  readonly values: EntryValues;
 }
 
 /** What identifies a row, and how many samples it stands for. */
@@ -47,7 +53,7 @@ export class ProfileRowsBuilder implements ProfileRows {
   total = new Float64Array(16);
   entryStarts = new Uint32Array(17);
   stacks = new Uint32Array(256);
-  values = new Float64Array(256);
+  values: EntryValues = new Uint32Array(256);
 
   /**
    * Adds one row whose entries are already distinct, ascending by stack and non-zero.
@@ -58,7 +64,7 @@ export class ProfileRowsBuilder implements ProfileRows {
     scale: number,
     total: number,
     stacks: Uint32Array,
-    values: Float64Array,
+    values: EntryValues,
     length: number,
   ): void {
     if (this.count === this.series.length) this.#growRows();
@@ -71,15 +77,25 @@ export class ProfileRowsBuilder implements ProfileRows {
     this.samples[row] = head.samples;
     this.scale[row] = scale;
     this.total[row] = total;
+    this.#addEntries(stacks, values, length);
+    this.entryStarts[row + 1] = this.entryCount;
+  }
+
+  #addEntries(stacks: Uint32Array, values: EntryValues, length: number): void {
     const at = this.entryCount;
     const ownStacks = this.stacks;
     const ownValues = this.values;
+    let largest = 0;
     for (let i = 0; i < length; i++) {
+      const value = values[i]!;
       ownStacks[at + i] = stacks[i]!;
-      ownValues[at + i] = values[i]!;
+      ownValues[at + i] = value;
+      if (value > largest) largest = value;
     }
     this.entryCount = at + length;
-    this.entryStarts[row + 1] = this.entryCount;
+    if (largest <= SHORT_VALUE_MAX || ownValues instanceof Float64Array) return;
+    this.values = new Float64Array(ownValues);
+    this.values.set(values.subarray(0, length), at);
   }
 
   reserveEntries(more: number): void {

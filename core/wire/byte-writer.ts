@@ -146,3 +146,19 @@ export class ByteWriter {
     this.bytes(bytes);
   }
 }
+
+/** How many bytes LEB128 of a whole number in [0, 2^53) takes. */
+export function varintLength(value: number): number {
+  let length = 1;
+  for (let rest = value; rest > 127; rest = Math.floor(rest / 128)) length++;
+  return length;
+}
+
+/** Puts LEB128 of a whole number in [0, 2^53) to bytes[at] and after it. @returns one past its last byte */
+export function putVarint(bytes: Uint8Array, at: number, value: number): number {
+  let next = at;
+  let rest = value;
+  for (; rest > 127; rest = Math.floor(rest / 128)) bytes[next++] = (rest % 128) | 128;
+  bytes[next++] = rest;
+  return next;
+}

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { BlockReader, bytesSource, type RangeSource } from '../../core/block/block-reader.ts';
 import { BlockMerge, readBatchTables, unfoldedBytes } from '../../core/block/merge-blocks.ts';
 import { compactFamilies } from '../../core/compaction/compact-family.ts';
@@ -66,7 +69,7 @@ test('datasets are read one input after the other: never two at once, and each b
       ...source,
       async read(start, end) {
         most = Math.max(most, ++open);
-        await new Promise((resolve) => setImmediate(resolve));
+        await setImmediate();
         open--;
         bytesRead += end - start;
         return source.read(start, end);
@@ -90,6 +93,31 @@ test('datasets are read one input after the other: never two at once, and each b
     ])
     .reduce((sum, section) => sum + section.storedLength, 0);
   assert.equal(bytesRead, stored);
+});
+
+test('a dataset is let go before the next one is merged', async () => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage: () => void = runInNewContext('gc');
+  const readers = await openAll(inputs(6));
+  const given: WeakRef<object>[] = [];
+  let alive = 0;
+  const beforeDataset = async () => {
+    await setImmediate();
+    collectGarbage();
+    alive = Math.max(alive, given.filter((dataset) => dataset.deref() !== undefined).length);
+  };
+  const merge = new BlockMerge(readers, await readBatchTables(readers), { beforeDataset });
+  const datasets = merge.datasets();
+  const next = datasets.next.bind(datasets);
+  datasets.next = async () => {
+    const result = await next();
+    if (!result.done) given.push(new WeakRef(result.value));
+    return result;
+  };
+  merge.datasets = () => datasets;
+  for await (const _family of compactFamilies(merge, { ...OPTIONS, nextBlockId: () => 'out' }, codec));
+  assert.equal(given.length, SERVICES.length);
+  assert.equal(alive, 0);
 });
 
 test('a dataset is made of no more than its limit, and a family ends behind the one that passes its own', async () => {

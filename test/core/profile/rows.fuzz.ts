@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { RejectedError } from '../../../core/errors.ts';
 import { DatasetBuilder } from '../../../core/profile/dataset-builder.ts';
 import { EntryAccumulator, greatestCommonDivisor } from '../../../core/profile/entry-accumulator.ts';
-import { exactTotal, sampleCount } from '../../../core/profile/profile-rows.ts';
+import { exactTotal, ProfileRowsBuilder, sampleCount } from '../../../core/profile/profile-rows.ts';
 import { fuzzOptions } from '../fuzz-options.ts';
 
 // Laws: a row is the exact sum of what was added per stack, ascending, divided by the greatest common divisor; adding a
@@ -131,5 +131,21 @@ test('adding a dataset conserves totals, samples and labels', () => {
       assert.equal(found, samples);
     }),
     fuzzOptions(100),
+  );
+});
+
+test('rows keep their values, whichever of them is the first that passes 32 bits', () => {
+  const values = fc.array(fc.oneof(fc.nat(9), fc.constantFrom(2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1)), {
+    maxLength: 5,
+  });
+  fc.assert(
+    fc.property(fc.array(values, { maxLength: 200 }), (added) => {
+      const rows = new ProfileRowsBuilder();
+      const head = { series: 0, start: 0, duration: 1, batch: 0, samples: 1 };
+      for (const ofRow of added)
+        rows.add(head, 1, 1, Uint32Array.from(ofRow.keys()), Float64Array.from(ofRow), ofRow.length);
+      assert.deepEqual([...rows.values.subarray(0, rows.entryCount)], added.flat());
+    }),
+    fuzzOptions(300),
   );
 });

@@ -56,6 +56,36 @@ export async function releaseGroup(hub: Hub, group: string): Promise<boolean> {
   return true;
 }
 
+/**
+ * Forgets groups whose blocks are all gone: others merged or dropped them. Answers those that are left. A group that names
+ * no block stays.
+ * @param there blocks that are known to be there; others are looked up until one is
+ */
+export async function dropGoneGroups(
+  hub: Hub,
+  groups: readonly QuarantinedGroup[],
+  there: ReadonlySet<string>,
+): Promise<QuarantinedGroup[]> {
+  const gone = new Map<string, number>();
+  for (const { group, blockIds, until } of groups)
+    if (blockIds.length > 0 && !(await isAnyThere(hub, blockIds, there))) gone.set(group, until);
+  if (gone.size === 0) return [...groups];
+  // One that failed again meanwhile has other blocks.
+  const left = (await listQuarantinedGroups(hub)).filter(({ group, until }) => gone.get(group) !== until);
+  await keep(hub, left);
+  return left;
+}
+
+async function isAnyThere(
+  hub: Hub,
+  blockIds: readonly string[],
+  there: ReadonlySet<string>,
+): Promise<boolean> {
+  if (blockIds.some((id) => there.has(id))) return true;
+  for (const id of blockIds) if ((await hub.catalog.get(id, { withAside: true })) !== undefined) return true;
+  return false;
+}
+
 /** Two writers at once may lose an entry of one another; its group then fails and comes back. */
 async function keep(hub: Hub, groups: QuarantinedGroup[]): Promise<void> {
   groups.sort((a, b) => (a.group < b.group ? -1 : 1));

@@ -1,3 +1,4 @@
+import { packBatchIds } from '../core/block/batch-runs.ts';
 import { newBlockId } from '../core/block/block-id.ts';
 import { BlockReader, bytesSource } from '../core/block/block-reader.ts';
 import type { WrittenBlock } from '../core/block/block-writer.ts';
@@ -237,7 +238,7 @@ export function blockRowOf(block: WrittenBlock & { batchIds: string[] }, created
     directoryOffset: block.directoryOffset,
     directoryLength: block.directoryLength,
     createdAt,
-    batchIds: block.batchIds,
+    batchIds: packBatchIds(block.batchIds),
     datasets: directory.datasets.map(({ service, minTime, maxTime, types }) => ({
       service,
       minTime,

@@ -60,6 +60,11 @@ export interface BlockSearch {
   /** Only blocks with a dataset of this service that itself overlaps the range. */
   service?: string;
   /**
+   * Whether only blocks are found that begin in the range: of ranges side by side, each block is in one.
+   * @default false
+   */
+  starting?: boolean;
+  /**
    * Whether blocks that lie aside are found as well.
    * @default false
    */

@@ -1,7 +1,8 @@
 import type { TimeSpan } from '../query/time-span.ts';
 
 // A block's batch table says where its rows come from. Seven kinds of entries stand in it:
-//   cluster/node/boot/sequence   a batch: rows of it can be told from rows that come twice
+//   cluster/node/boot/sequence   a batch: rows of it can be told from rows that come twice; an index row names runs of
+//                                them, cluster/node/boot/first-last (batch-runs.ts)
 //   cluster/sealed               batches of a cluster that are too old to come twice; their ids were shed
 //   <block id>                   in a downsampled block: the raw block (the family) whose rows it sums; in a raw block
 //                                that was rewritten: the one that it stands for

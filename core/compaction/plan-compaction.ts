@@ -1,7 +1,6 @@
 import { familiesOf, familyIdOf, isBatchId } from '../block/batch-table.ts';
 import { type BlockChunk, byTime, chunksOf, eachSharing, type PlannedInput, unitsOf } from './block-units.ts';
-import { type CompactionRules, DEFAULT_COMPACTION_RULES } from './compaction-rules.ts';
-import { planJoins } from './plan-joins.ts';
+import type { CompactionRules } from './compaction-rules.ts';
 import { type ShardClass, shardClassOf, shardMask, shardsFor } from './service-shard.ts';
 import { withoutWaiting } from './waiting-blocks.ts';
 
@@ -65,23 +64,9 @@ export function isSealed(row: Pick<CompactionInput, 'batchIds'>): boolean {
   return !row.batchIds.some(isBatchId);
 }
 
-/** Jobs that can run now, by rules that pass `checkCompactionRules`. */
-export function planCompaction(
-  rows: readonly CompactionInput[],
-  nowMs: number,
-  rules: CompactionRules = DEFAULT_COMPACTION_RULES,
-): CompactionJob[] {
-  const jobs: CompactionJob[] = [];
-  const unsealedDays = new Set<number>();
-  for (const [day, ofDay] of groupedBy([...rows].sort(byTime), DAY_MS)) {
-    jobs.push(...planDay(ofDay, nowMs, rules));
-    if (ofDay.some(isUnsealed)) unsealedDays.add(day);
-  }
-  return [...jobs, ...planJoins(rows, unsealedDays, nowMs, rules)];
-}
-
 /**
- * Jobs but those that join days. A day is planned alone: versions start in the day of what they sum.
+ * Jobs that can run now, by rules that pass `checkCompactionRules`, but those that join days. A day is planned alone:
+ * versions start in the day of what they sum.
  * @param rows all blocks that start in one day
  */
 export function planDay(

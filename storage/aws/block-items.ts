@@ -153,8 +153,9 @@ export function mayMatch(entry: Item, { from, service }: Omit<BlockSearch, 'tena
   return false;
 }
 
-/** Whether the block overlaps [from, until), and a dataset of the service does if one is asked for. */
-export function matches(row: BlockRow, { tenant, from, until, service }: BlockSearch): boolean {
+/** Whether the block overlaps [from, until), and begins there or has a dataset of the service, if that is asked for. */
+export function matches(row: BlockRow, { tenant, from, until, service, starting }: BlockSearch): boolean {
+  if (starting && row.minTime < from) return false;
   const overlaps = (span: { minTime: number; maxTime: number }) =>
     span.minTime < until && span.maxTime > from;
   if (row.tenant !== tenant || !overlaps(row)) return false;

@@ -34,13 +34,18 @@ export function bucketOf({ minTime, maxTime }: Pick<BlockRow, 'minTime' | 'maxTi
   return { spanClass, bucket: bucketAt(spanClass, minTime) };
 }
 
-/** The buckets of a class in which blocks begin that overlap [from, until): all from `first` to `last`. */
+/** Since when blocks of a class may have begun that are not over at a time. */
+export function earliestStart(spanClass: number, time: number): number {
+  return Math.max(0, time - SPAN_CLASSES[spanClass].span);
+}
+
+/** The buckets of a class in which blocks begin in [from, until): all from `first` to `last`. */
 export function bucketsFor(
   spanClass: number,
   from: number,
   until: number,
 ): { first: number; last: number; few: boolean } {
-  const first = bucketAt(spanClass, Math.max(0, from - SPAN_CLASSES[spanClass].span));
+  const first = bucketAt(spanClass, from);
   const last = bucketAt(spanClass, Math.max(0, until - 1));
   return { first, last, few: last - first < MAX_DIRECT_BUCKETS };
 }

@@ -22,6 +22,7 @@ import {
   bucketSortKey,
   bucketsFor,
   bucketsPartition,
+  earliestStart,
   entryBlockId,
   entryKey,
   entryPartitions,
@@ -162,13 +163,13 @@ async function findEntries(table: DynamoTable, search: BlockSearch): Promise<str
   const from = Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, Math.floor(search.from)));
   const until = Math.min(Number.MAX_SAFE_INTEGER, Math.ceil(search.until));
   if (until <= 0) return [];
+  const earliestOf = (spanClass: number) => (search.starting ? from : earliestStart(spanClass, from));
   const classes = await inParallel(
     SPAN_CLASSES.map((_, spanClass) => spanClass),
-    (spanClass) => bucketsBetween(table, search.tenant, spanClass, from, until),
+    (spanClass) => bucketsBetween(table, search.tenant, spanClass, earliestOf(spanClass), until),
   );
   const partitions = classes.flat().flatMap((bucket) => {
-    const earliest = Math.max(0, from - SPAN_CLASSES[bucket.spanClass].span);
-    const range = { from: padded(earliest), to: padded(until) };
+    const range = { from: padded(earliestOf(bucket.spanClass)), to: padded(until) };
     return entryPartitions(search.tenant, bucket).map((pk) => ({ pk, range }));
   });
   const ids = await inParallel(partitions, async ({ pk, range }) => {
@@ -182,7 +183,7 @@ async function findEntries(table: DynamoTable, search: BlockSearch): Promise<str
   return [...new Set(ids.flat())];
 }
 
-/** Buckets that may hold blocks which overlap [from, until): all when they are few, else those that exist. */
+/** Buckets of blocks that begin in [from, until): all when they are few, else those that exist. */
 async function bucketsBetween(
   table: DynamoTable,
   tenant: string,

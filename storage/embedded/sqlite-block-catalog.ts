@@ -32,6 +32,10 @@ const FIND_SERVICE = `
   WHERE block_id IN (SELECT r.block_id FROM ${overlapping('block_services')} AND r.service = :service)
     AND ${SEEN}
   ORDER BY min_time, block_id`;
+const FIND_STARTING = `
+  SELECT * FROM blocks
+  WHERE tenant = :tenant AND min_time >= :from AND min_time < :until AND ${SEEN}
+  ORDER BY min_time, block_id`;
 const INSERT = `
   INSERT INTO blocks VALUES (:blockId, :tenant, :level, :resolutionSeconds, :minTime, :maxTime, :spanClass, :size,
     :directoryOffset, :directoryLength, :createdAt, :datasets, :batchIds, NULL)`;
@@ -84,12 +88,15 @@ export function sqliteBlockCatalog(database: SqliteDatabase, clock: () => number
         return 'published';
       });
     },
-    async find({ tenant, from, until, service, withAside = false }) {
+    async find({ tenant, from, until, service, starting = false, withAside = false }) {
       if (!(from < until)) return [];
       const range = { tenant, from, until, withAside: Number(withAside) };
-      return database.read(() =>
-        (service === undefined ? sql.find.all(range) : sql.findService.all({ ...range, service })).map(toRow),
-      );
+      const search = starting ? sql.findStarting : sql.find;
+      return database.read(() => {
+        if (service === undefined) return search.all(range).map(toRow);
+        const rows = sql.findService.all({ ...range, service }).map(toRow);
+        return starting ? rows.filter(({ minTime }) => minTime >= from) : rows;
+      });
     },
     async get(blockId, { withAside = false } = {}) {
       return database.read(() => {
@@ -125,6 +132,7 @@ function prepareAll(database: SqliteDatabase): Record<string, StatementSync> {
   const statements = {
     find: FIND,
     findService: FIND_SERVICE,
+    findStarting: FIND_STARTING,
     insert: INSERT,
     insertService: `INSERT OR IGNORE INTO block_services VALUES (:tenant, :service, :spanClass, :minTime, :maxTime, :blockId)`,
     get: 'SELECT * FROM blocks WHERE block_id = :blockId',

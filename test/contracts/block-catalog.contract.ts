@@ -81,6 +81,23 @@ export function blockCatalogContract(name: string, make: MakeAdapter<BlockCatalo
     assert.deepEqual(await port.find({ tenant: 'nobody', from: 0, until: 1e12 }), []);
   });
 
+  it('finds what begins in a range, each block in one of ranges side by side', async ({ port }) => {
+    const datasets = [{ service: 'only', profileTypes: ['cpu'], minTime: 100, maxTime: 200 }];
+    await port.publish(aBlockRow({ blockId: 'a', minTime: 100, maxTime: 250, datasets }));
+    await port.publish(aBlockRow({ blockId: 'b', minTime: 199, maxTime: 201 }));
+    await port.publish(aBlockRow({ blockId: 'c', minTime: 200, maxTime: 300 }));
+    await port.publish(aBlockRow({ blockId: 'year', minTime: 100, maxTime: 365 * 24 * 60 * MINUTE }));
+    const find = async (from: number, until: number, service?: string) =>
+      ids(await port.find({ tenant: 'acme', from, until, starting: true, ...(service && { service }) }));
+    assert.deepEqual(await find(0, 100), []);
+    assert.deepEqual(await find(100, 200), ['a', 'year', 'b']);
+    assert.deepEqual(await find(200, 300), ['c']);
+    assert.deepEqual(await find(300, 1e12), []);
+    assert.deepEqual(await find(-Infinity, Infinity), ['a', 'year', 'b', 'c']);
+    assert.deepEqual(await find(100, 101, 'only'), ['a']);
+    assert.deepEqual(await find(101, 200, 'only'), []);
+  });
+
   it('finds by service only where that dataset overlaps', async ({ port }) => {
     const web = { service: 'web', profileTypes: ['cpu'] };
     const api = { service: 'api', profileTypes: ['cpu'] };

@@ -34,7 +34,7 @@ function counting(hub: Hub) {
   return { hub: { ...hub, ...Object.fromEntries(PORTS.map((name) => [name, counted(name)])) }, asked };
 }
 
-test('a plan is one search; a job is a read and a GET per block, one swap, and a lease', async (t) => {
+test('a plan is a search a day; a job is a read and a GET per block, one swap, and a lease', async (t) => {
   const under = await openFunctionHub(t);
   for (let i = 1; i <= 12; i++) {
     const start = NOW - 3 * 3_600_000;
@@ -48,7 +48,8 @@ test('a plan is one search; a job is a read and a GET per block, one swap, and a
     waiting: async () => 0,
   };
   await plannerHandler(() => ({ ...under.open(), hub, jobs }))({ scope: 'recent' }, contextOf());
-  assert.deepEqual(asked(), { 'catalog.find': 1, 'registry.setting': 1 });
+  // Five days and a half, and today.
+  assert.deepEqual(asked(), { 'catalog.find': 6, 'registry.setting': 2 });
   assert.equal(messages.length, 1);
   assert.ok(messages[0]!.length < 12 * 40, 'ids, not rows');
   await compactionHandler(() => ({ ...under.open(), hub }))(jobsEvent(messages), contextOf(900_000));

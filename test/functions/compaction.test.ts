@@ -230,10 +230,10 @@ test('a job that is too long for a message puts its group aside, and others are 
     maxTime: NOW - 5 * HOUR + 60_000,
     batchIds: ['c/n/b/2'],
   };
-  const catalog = {
-    ...hub.catalog,
-    find: async () => [aBlockRow({ blockId: 'a', ...other }), aBlockRow({ blockId: 'b', ...other }), ...rows],
-  };
+  const all = [aBlockRow({ blockId: 'a', ...other }), aBlockRow({ blockId: 'b', ...other }), ...rows];
+  const find: Hub['catalog']['find'] = async ({ from, until }) =>
+    all.filter(({ minTime }) => minTime >= from && minTime < until);
+  const catalog = { ...hub.catalog, find };
   assert.deepEqual(await plan('recent', { ...hub, catalog }), { jobs: 1 });
   assert.deepEqual(fromJobMessage(messages[0]!)!.blockIds, ['a', 'b']);
   const [group] = await listQuarantinedGroups(hub);

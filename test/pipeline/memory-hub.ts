@@ -94,7 +94,7 @@ function memoryCatalog(clock: () => number): BlockCatalog {
       rows.set(row.blockId, row);
       return 'published';
     },
-    async find({ tenant, from, until, service, withAside = false }) {
+    async find({ tenant, from, until, service, starting = false, withAside = false }) {
       const overlaps = (part: { minTime: number; maxTime: number }) =>
         part.minTime < until && part.maxTime > from;
       return sorted().filter(
@@ -102,6 +102,7 @@ function memoryCatalog(clock: () => number): BlockCatalog {
           row.tenant === tenant &&
           (withAside || row.aside === undefined) &&
           overlaps(row) &&
+          (!starting || row.minTime >= from) &&
           (service === undefined || row.datasets.some((d) => d.service === service && overlaps(d))),
       );
     },

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { unpackBatchIds } from '../../core/block/batch-runs.ts';
 import { familiesOf, isBatchId } from '../../core/block/batch-table.ts';
 import { TRAILER_LENGTH } from '../../core/block/block-format.ts';
 import { BlockReader } from '../../core/block/block-reader.ts';
@@ -41,7 +42,11 @@ export async function checkBlocks(
     const own = sums.get(row.blockId)!;
     const what = `${when}: block ${row.blockId} of level ${row.level}, ${row.resolutionSeconds} s`;
     if (row.resolutionSeconds === 0 && row.batchIds.every(isBatchId)) {
-      compared += compareSums(own, sumOf(row.batchIds.map((id) => expected.ofBatch.get(id)!)), what);
+      compared += compareSums(
+        own,
+        sumOf(unpackBatchIds(row.batchIds).map((id) => expected.ofBatch.get(id)!)),
+        what,
+      );
     }
     const [family, ...others] = row.resolutionSeconds === 0 ? [] : familiesOf(row.batchIds);
     const raw = others.length === 0 && family !== undefined ? sums.get(family) : undefined;

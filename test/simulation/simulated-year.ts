@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { unpackBatchIds } from '../../core/block/batch-runs.ts';
 import type { CompactionJob } from '../../core/compaction/plan-compaction.ts';
 import { RejectedError } from '../../core/errors.ts';
 import { deleteMarkedBlocks, runCompactionJob } from '../../pipeline/compact-blocks.ts';
@@ -211,7 +212,7 @@ export class SimulatedYear {
     await hub.process.queue.redrive('all');
     while ((await processBatches(hub.process)).batches > 0);
     for (let round = 0; round < 4; round++) {
-      const jobs = (await planJobs(hub.process, scope)).jobs as readonly CompactionJob[];
+      const { jobs } = await planJobs(hub.process, scope);
       if (jobs.length === 0) return;
       for (const job of jobs) await this.#runJob(job);
     }
@@ -292,7 +293,8 @@ export class SimulatedYear {
     });
     const isOpen = rows.some(
       (row) =>
-        Math.floor(row.minTime / DAY_MS) === from && row.batchIds.some((id) => this.expected.ofBatch.has(id)),
+        Math.floor(row.minTime / DAY_MS) === from &&
+        unpackBatchIds(row.batchIds).some((id) => this.expected.ofBatch.has(id)),
     );
     if (isOpen) return 0;
     // Blocks of 1 d are joined once their range is over; then they belong to its first day, and are checked as one.

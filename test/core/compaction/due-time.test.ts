@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEFAULT_COMPACTION_RULES as RULES } from '../../../core/compaction/compaction-rules.ts';
 import { dueSince } from '../../../core/compaction/due-time.ts';
-import { type CompactionInput, planCompaction } from '../../../core/compaction/plan-compaction.ts';
+import type { CompactionInput } from '../../../core/compaction/plan-compaction.ts';
+import { planCompaction } from './plan-days.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -18,7 +19,7 @@ const block = (blockId: string, minTime: number, createdAt: number): CompactionI
 /** When the first job of these blocks is planned, minute by minute, and since when it says that it is due. */
 function firstJob(blocks: readonly CompactionInput[], from: number) {
   for (let now = from; ; now += MINUTE) {
-    const [job] = planCompaction(blocks, now);
+    const [job] = planCompaction(blocks, now, RULES);
     if (job === undefined) continue;
     return { step: job.step, now, since: dueSince(job, blocks, RULES) };
   }
@@ -40,7 +41,7 @@ test('a job is due from the minute in which it is first planned', () => {
 
 test('a day waits since it may be sealed, however old its blocks are', () => {
   const blocks = [block('a', START + 5 * HOUR, START + 7 * HOUR), block('b', START + 9 * HOUR, START + DAY)];
-  const [job, other] = planCompaction(blocks, START + DAY + RULES.sealAfterMs);
+  const [job, other] = planCompaction(blocks, START + DAY + RULES.sealAfterMs, RULES);
   assert.deepEqual([job!.step, other], ['seal', undefined]);
   assert.equal(dueSince(job!, blocks, RULES), START + DAY + RULES.sealAfterMs);
   const late = [...blocks, block('c', START + 6 * HOUR, START + 9 * DAY)];

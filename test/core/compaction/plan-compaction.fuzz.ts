@@ -13,10 +13,10 @@ import {
   type CompactionInput,
   type CompactionJob,
   isSealed,
-  planCompaction,
 } from '../../../core/compaction/plan-compaction.ts';
 import { shardOf } from '../../../core/compaction/service-shard.ts';
 import { property } from '../block/fixtures.ts';
+import { planCompaction } from './plan-days.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

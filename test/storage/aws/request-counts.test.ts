@@ -31,8 +31,9 @@ function tableWith(rows: BlockRow[]) {
   });
   return scriptedClient(({ name, input }: Command) => {
     if (name === 'Query') {
-      const pk = input.ExpressionAttributeValues[':pk'].S;
-      return { Items: entries.filter((entry) => entry.pk.S === pk) };
+      const { ':pk': pk, ':from': from, ':to': to } = input.ExpressionAttributeValues;
+      const isAsked = (sk = '') => (from === undefined || sk >= from.S) && (to === undefined || sk <= to.S);
+      return { Items: entries.filter((entry) => entry.pk.S === pk.S && isAsked(entry.sk.S)) };
     }
     if (name !== 'BatchGetItem') return {};
     const keys: { pk: { S: string } }[] = input.RequestItems.hub.Keys;
@@ -76,6 +77,28 @@ test('find: rows of blocks without the service are not read', async () => {
   const client = tableWith(Array.from({ length: 150 }, (_, i) => fresh(i)));
   await catalogOn(client).find({ tenant: 'acme', from: T0, until: T0 + HOUR, service: 'no such' });
   assert.ok(client.commands.every(({ name }) => name !== 'BatchGetItem'));
+});
+
+test('find by day: few partitions a day, and no row is read twice', async () => {
+  const DAY = 24 * HOUR;
+  const day0 = Math.floor(T0 / DAY) * DAY;
+  const rows = Array.from({ length: 6 * 24 }, (_, hour) => {
+    const minTime = day0 + hour * HOUR;
+    return aBlockRow({ blockId: `b${hour}`, minTime, maxTime: minTime + HOUR + 5000 });
+  });
+  rows.push(aBlockRow({ blockId: 'joined', minTime: day0, maxTime: day0 + 6 * DAY }));
+  const client = tableWith(rows);
+  for (let day = 0; day < 6; day++) {
+    const range = { from: day0 + day * DAY, until: day0 + (day + 1) * DAY };
+    const found = await catalogOn(client).find({ tenant: 'acme', ...range, starting: true });
+    assert.equal(found.length, day === 0 ? 25 : 24);
+  }
+  const read = client.commands.filter(({ name }) => name === 'BatchGetItem');
+  assert.equal(
+    read.reduce((sum, { input }) => sum + input.RequestItems.hub.Keys.length, 0),
+    rows.length,
+  );
+  assert.equal(tally(client.commands), '6 BatchGetItem, 12 GetItem, 72 Query');
 });
 
 test('get: one read', async () => {

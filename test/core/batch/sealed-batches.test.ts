@@ -71,7 +71,7 @@ test('a day of a thousand nodes that flush every minute takes some tens of KB', 
       builder.add(`service-${(service * 7 + first) % 50}`, table, all(table));
   }
   const bytes = builder.finish().encode(codec);
-  assert.ok(bytes.length < 80_000, `${bytes.length} bytes`);
+  assert.ok(bytes.length < 40_000, `${bytes.length} bytes`);
   const read = SealedBatches.decode(bytes, codec);
   for (const { name, first } of boots) {
     const sizes = [first - 1, first, first + 1439, first + 1440].map(

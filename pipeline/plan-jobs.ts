@@ -1,10 +1,9 @@
 import { checkCompactionRules } from '../core/compaction/compaction-rules.ts';
-import { dueSince } from '../core/compaction/due-time.ts';
-import { type CompactionJob, planCompaction } from '../core/compaction/plan-compaction.ts';
 import { planCopies } from './block-rewrites.ts';
-import { listQuarantinedGroups, type QuarantinedGroup } from './compaction-quarantine.ts';
+import { dropGoneGroups, listQuarantinedGroups, type QuarantinedGroup } from './compaction-quarantine.ts';
 import type { Hub } from './hub.ts';
 import type { PlannedJob } from './job-message.ts';
+import { planDays } from './plan-days.ts';
 
 /** What there is to compact. */
 export interface CompactionPlan {
@@ -31,22 +30,22 @@ export async function planJobs(hub: Hub, scope: 'recent' | 'all'): Promise<Compa
   const now = hub.clock();
   const joined = compaction.resolutions.reduce((most, { joinMs }) => Math.max(most, joinMs), 0);
   const horizon = compaction.sealAfterMs + 2 * DAY_MS + (scope === 'all' ? 2 * joined + 30 * DAY_MS : 0);
-  const range = { from: Math.max(0, now - horizon), until: now + 2 * DAY_MS };
-  const rows = await hub.catalog.find({ tenant: hub.tenant, ...range, withAside: true });
-  const quarantined = await listQuarantinedGroups(hub);
-  const resting = new Set(quarantined.filter(({ until }) => until > now).map(({ group }) => group));
+  const before = await listQuarantinedGroups(hub);
+  const named = new Set(before.flatMap(({ blockIds }) => blockIds));
+  const there = new Set<string>();
   // What a short look back sees of a long range is not all of it.
-  const isPlanned = ({ group, step }: PlannedJob) =>
-    !resting.has(group) && (scope === 'all' || step !== 'join');
-  const jobs = planCompaction(rows, now, compaction).filter(isPlanned);
-  const rowOf = new Map(rows.map((row) => [row.blockId, row]));
-  const inputsOf = ({ blockIds }: CompactionJob) => blockIds.map((id) => rowOf.get(id)!);
-  const oldest = jobs.reduce((at, job) => Math.min(at, dueSince(job, inputsOf(job), compaction)), now);
+  const days = await planDays(hub, { from: Math.max(0, now - horizon), joins: scope === 'all' }, (row) => {
+    if (named.has(row.blockId)) there.add(row.blockId);
+  });
+  const quarantined = await dropGoneGroups(hub, before, there);
+  const resting = new Set(quarantined.filter(({ until }) => until > now).map(({ group }) => group));
+  const isPlanned = ({ group }: PlannedJob) => !resting.has(group);
+  const planned = days.jobs.filter(({ job }) => isPlanned(job));
+  const oldest = planned.reduce((at, { due }) => Math.min(at, due), now);
   const copies = (await planCopies(hub)).filter(isPlanned);
-  const aside = rows.filter((row) => row.aside !== undefined).length;
-  const blocks = rows.length - aside;
-  const plan = { jobs: [...copies, ...jobs], quarantined, blocks, backlogAgeMs: now - oldest };
-  hub.telemetry.gauge('blocks_aside', aside);
+  const jobs = [...copies, ...planned.map(({ job }) => job)];
+  const plan = { jobs, quarantined, blocks: days.blocks, backlogAgeMs: now - oldest };
+  hub.telemetry.gauge('blocks_aside', days.aside);
   hub.telemetry.gauge('compaction_planned_jobs', plan.jobs.length);
   hub.telemetry.gauge('compaction_backlog_seconds', plan.backlogAgeMs / 1000);
   hub.telemetry.gauge('compaction_quarantined_groups', quarantined.length);

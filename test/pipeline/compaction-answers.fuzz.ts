@@ -40,10 +40,11 @@ function randomQuestion(random: () => number, from: number, until: number): Ques
   return { start: start!, end: end! + 1, service, maxPoints, pod: randomPod(random) };
 }
 
-/** Two thirds of the time limits so small that jobs are cut, and outputs too; or that hours are split into shards. */
-function randomSettings(random: () => number): HubSettings {
+/** Limits as they are; so small that jobs are cut, and outputs too; and so that hours are split into shards. */
+const BYTES_MAX = [320 * 1024 * 1024, 20_000, 1500];
+
+function randomSettings(random: () => number, bytesMax = BYTES_MAX[Math.floor(random() * 3)]!): HubSettings {
   const rolledUp = randomRollUp(random, defaultHubSettings.compaction);
-  const bytesMax = [320 * 1024 * 1024, 20_000, 1500][Math.floor(random() * 3)]!;
   if (bytesMax > 20_000) return { ...defaultHubSettings, compaction: rolledUp };
   const small = {
     blocksMax: 12,
@@ -141,17 +142,19 @@ async function live(hub: MemoryHub, random: () => number, rows: WindowRow[], unt
 }
 
 test('no answer changes with compaction and downsampling, over days', async () => {
-  for (let i = 0; i < Math.max(3, RUNS / 10); i++) {
+  for (let i = 0; i < Math.max(BYTES_MAX.length, RUNS / 10); i++) {
     const seed = SEED + i;
     const random = randomFrom(seed);
     const hub = memoryHub(START + HOUR);
-    hub.settings = randomSettings(random);
+    hub.settings = randomSettings(random, BYTES_MAX[seed % BYTES_MAX.length]);
     const rows: WindowRow[] = [];
     try {
       await live(hub, random, rows, START + 4 * DAY);
       await checkAnswers(hub, rows, random, 5);
       hub.now += 40 * DAY;
-      while ((await compactBlocks(hub, 'all')).jobs > 0);
+      for (const { step } of (await planJobs(hub, 'all')).jobs) stepsSeen.add(step);
+      while ((await compactBlocks(hub, 'all')).jobs > 0)
+        for (const { step } of (await planJobs(hub, 'all')).jobs) stepsSeen.add(step);
       assert.deepEqual(hub.logs, []);
       const blocks = await hub.catalog.find({ tenant: 'default', from: 0, until: hub.now });
       assert.ok(blocks.every((row) => row.batchIds.every((id) => id === 'c/sealed' || !id.includes('/'))));
@@ -160,4 +163,6 @@ test('no answer changes with compaction and downsampling, over days', async () =
       throw new Error(`repeat with CINDERBLOCK_SEED=${seed} CINDERBLOCK_RUNS=1`, { cause: error });
     }
   }
+  for (const step of ['split', 'close', 'seal', 'join'])
+    assert.ok(stepsSeen.has(step), `no ${step} was seen`);
 });

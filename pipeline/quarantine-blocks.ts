@@ -125,18 +125,28 @@ async function objectProblem(hub: Hub, row: BlockRow): Promise<string | undefine
   }
 }
 
-/** Live blocks that stand for the same families at the same resolution: copies of what could be read of it. */
+/**
+ * Live blocks that stand for the same families at the same resolution: copies of what could be read of it.
+ * @throws RejectedError('invalid') when one stands for others, too: it cannot leave
+ */
 async function standingFor(hub: Hub, row: BlockRow): Promise<BlockRow[]> {
   const range = { from: row.minTime, until: row.maxTime };
   const rows = await hub.catalog.find({ tenant: hub.tenant, ...range });
-  const families = familyKey(row);
-  return rows.filter(
-    (other) => other.resolutionSeconds === row.resolutionSeconds && familyKey(other) === families,
+  const families = new Set(familiesIn(row));
+  const standing = rows.filter(
+    (other) =>
+      other.resolutionSeconds === row.resolutionSeconds && familiesIn(other).some((id) => families.has(id)),
+  );
+  const larger = standing.find((other) => familiesIn(other).some((id) => !families.has(id)));
+  if (larger === undefined) return standing;
+  throw new RejectedError(
+    'invalid',
+    `block ${larger.blockId} sums what block ${row.blockId} sums, and more: back, it would count twice; give it up`,
   );
 }
 
-function familyKey(row: BlockRow): string {
-  return row.resolutionSeconds === 0 ? familyIdOf(row) : familiesOf(row.batchIds).sort().join(' ');
+function familiesIn(row: BlockRow): string[] {
+  return row.resolutionSeconds === 0 ? [familyIdOf(row)] : familiesOf(row.batchIds);
 }
 
 /**

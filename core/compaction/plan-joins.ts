@@ -1,3 +1,4 @@
+import { familiesOf } from '../block/batch-table.ts';
 import { rolledUpIn } from '../block/families.ts';
 import { type BlockChunk, byTime, chunksOf, type PlannedInput, unitsOf } from './block-units.ts';
 import type { CompactionRules } from './compaction-rules.ts';
@@ -27,9 +28,7 @@ export function planJoins(
   const jobs: CompactionJob[] = [];
   for (const { seconds, joinMs } of rules.resolutions) {
     if (joinMs === 0) continue;
-    const blocks = rows
-      .filter((row) => row.resolutionSeconds === seconds && row.aside === undefined)
-      .sort(byTime);
+    const blocks = withoutStandIns(rows.filter((row) => row.resolutionSeconds === seconds)).sort(byTime);
     for (const [range, ofRange] of groupedBy(blocks, joinMs)) {
       const end = (range + 1) * joinMs;
       if (nowMs < end + rules.sealAfterMs || hasDay(unsealedDays, end - joinMs, end)) continue;
@@ -41,6 +40,14 @@ export function planJoins(
     }
   }
   return jobs;
+}
+
+/** Those that do not lie aside. What was saved of one leaves when it is put back: joined, it could not. */
+function withoutStandIns(rows: readonly CompactionInput[]): CompactionInput[] {
+  const aside = rows.filter((row) => row.aside !== undefined);
+  const families = new Set(aside.flatMap(({ batchIds }) => familiesOf(batchIds)));
+  const standsIn = ({ batchIds }: CompactionInput) => familiesOf(batchIds).some((id) => families.has(id));
+  return rows.filter((row) => row.aside === undefined && (families.size === 0 || !standsIn(row)));
 }
 
 function hasDay(days: ReadonlySet<number>, from: number, until: number): boolean {

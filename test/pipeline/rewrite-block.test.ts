@@ -237,3 +237,26 @@ test('only so many wait, and only the last ones that are done are kept', async (
     await runCompactionJob(hub, copyJob({ blockId, salvage: false }));
   assert.equal((await listRewrites(hub)).length, 20);
 });
+
+test('what was saved of a day is not joined while the day may come back', async () => {
+  const { hub } = await openHub();
+  const nextDay = rowsOf('c/n/b/2').map((row) => ({ ...row, start: row.start + DAY }));
+  await publishRows(hub, nextDay);
+  const compactAll = async () => {
+    while ((await compactBlocks(hub, 'all')).jobs > 0);
+  };
+  hub.now += 6 * DAY;
+  await compactAll();
+  const day = (await liveRows(hub)).find(({ resolutionSeconds }) => resolutionSeconds === 86_400)!;
+  const mend = await damage(hub, day, 'pay', 'seriesSection');
+  await rewrite(hub, day.blockId, true);
+  hub.now += 40 * DAY;
+  await compactAll();
+  mend();
+  await restoreBlock(hub, day.blockId);
+  for (const [i, service] of SERVICES.entries()) assert.deepEqual(await totalOf(hub, service), [i + 1, true]);
+  await compactAll();
+  const joined = (await liveRows(hub)).filter(({ resolutionSeconds }) => resolutionSeconds === 86_400);
+  assert.equal(joined.length, 1);
+  for (const [i, service] of SERVICES.entries()) assert.deepEqual(await totalOf(hub, service), [i + 1, true]);
+});

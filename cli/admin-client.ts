@@ -129,6 +129,7 @@ export interface DeletionInfo {
   readonly createdAtMs: Whole;
   readonly doneAtMs?: Whole;
   readonly pendingBlocks: Whole;
+  readonly outOfReachBlocks: Whole;
   readonly rewrittenBlocks: Whole;
   readonly deletedRows: Whole;
   readonly deletedSamples: Whole;
@@ -266,6 +267,7 @@ interface Answers {
     readonly samples: Whole;
     readonly blocks: Whole;
     readonly complete: boolean;
+    readonly outOfReachBlocks: Whole;
   };
   ListDeletions: { readonly deletions: readonly DeletionInfo[] };
   ListBlocks: { readonly blocks: readonly BlockInfo[]; readonly matching: Whole };

@@ -15,6 +15,8 @@ export interface HubEnvironment {
   CINDERBLOCK_STAGE: string;
   /** What the names of cluster roles begin with; the cluster's id is the rest. */
   CINDERBLOCK_CLUSTER_ROLE_PREFIX: string;
+  /** Labels that series lose from windows of 1 h on, separated by commas; absent = none. */
+  CINDERBLOCK_ROLL_UP_LABELS?: string;
 }
 
 /** Functions that tell operators how a cluster gets in. */

@@ -26,6 +26,14 @@ const roleArn = z
   );
 const clusterId = z.string().regex(/^[A-Za-z0-9._-]{1,63}$/, 'must be made of A-Z a-z 0-9 . _ -, at most 63');
 const origin = z.url({ protocol: /^https$/, error: 'must be an https:// address' });
+/** By these blocks are found, kept and deleted. */
+const NEVER_ROLLED_UP = ['service_name', 'cluster'];
+const rollUpLabel = z
+  .string()
+  .regex(/^[^\s,]{1,100}$/, 'must be the name of a label, without spaces and commas')
+  .refine((label) => !NEVER_ROLLED_UP.includes(label), {
+    error: `cannot be ${NEVER_ROLLED_UP.join(' or ')}: blocks are found, kept and deleted by these`,
+  });
 const concurrency = z.int().min(0).max(1000).default(0);
 
 /** Most workers of one query: beyond, merging what they answer takes longer than what they take over. */
@@ -110,6 +118,7 @@ const hubConfigSchema = z
     queryWorkers: z.int().min(0).max(QUERY_WORKERS_MAX).default(4),
     queryFanOutBytes: z.int().positive().optional(),
     logRetentionDays: z.literal(LOG_RETENTION_DAYS).default(14),
+    rollUpLabels: z.array(rollUpLabel).max(20).default([]),
     clusters: z.array(clusterSchema).default([]),
   })
   .refine(({ monthlyBudgetUsd, alarmEmail }) => monthlyBudgetUsd === undefined || alarmEmail !== undefined, {

@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { DEFAULT_COMPACTION_RULES, withRollUp } from '../core/compaction/compaction-rules.ts';
 import { keepCompiledCode } from './compile-cache.ts';
 import { PRODUCT_VERSION } from './product-version.ts';
 import { parseServeCommand, type ServeCommand, USAGE } from './server-options.ts';
@@ -37,6 +38,7 @@ async function serve(command: ServeCommand): Promise<number> {
   const server = await startServer({
     ...command,
     anyHostName: command.open,
+    settings: { compaction: withRollUp(DEFAULT_COMPACTION_RULES, command.rollUpLabels) },
     logLevel: command.quiet ? 'warn' : 'info',
     onAgentLine: (line) => tell(`  agent   ${printable(line)}\n`),
   });

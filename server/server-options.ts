@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { parseRollUpLabels } from '../core/compaction/compaction-rules.ts';
 import { isLoopback } from './own-pages-only.ts';
 import { EXIT_USAGE, StartupError } from './startup-error.ts';
 
@@ -10,6 +11,8 @@ export interface ServeCommand {
   /** Absolute. */
   dataFolder: string;
   pathPrefix: string;
+  /** Labels that series lose from windows of 1 h on. */
+  rollUpLabels: readonly string[];
   token: string | undefined;
   /** Answer to anybody although there is no token. */
   open: boolean;
@@ -28,6 +31,10 @@ Runs Cinderblock on this machine: samples it, stores profiles in a folder, shows
   --port PORT      port to listen on, 0 for any free one (CINDERBLOCK_PORT, default 4040)
   --data FOLDER    where everything is kept (CINDERBLOCK_DATA, default .cinderblock)
   --prefix PATH    path below which everything lives (CINDERBLOCK_PREFIX, default none)
+  --roll-up-labels LABELS
+                   labels such as pod,container_id that windows of 1 h and more are kept without, so that years of
+                   churning series stay small; who asks for one is answered from finer windows while these are kept
+                   (CINDERBLOCK_ROLL_UP_LABELS, default none)
   --open           let anybody in on an address that others can reach
   --no-agent       do not profile this machine
   --no-web         do not serve the page
@@ -52,6 +59,7 @@ export function parseServeCommand(
     port: parsePort(flags.port ?? (env.CINDERBLOCK_PORT || '4040')),
     dataFolder: resolve(flags.data ?? (env.CINDERBLOCK_DATA || '.cinderblock')),
     pathPrefix: parsePrefix(flags.prefix ?? env.CINDERBLOCK_PREFIX ?? ''),
+    rollUpLabels: parseLabels(flags['roll-up-labels'] ?? env.CINDERBLOCK_ROLL_UP_LABELS ?? ''),
     token: env.CINDERBLOCK_TOKEN || undefined,
     open: flags.open ?? false,
     agent: flags.agent ?? true,
@@ -74,6 +82,7 @@ function readFlags(argv: readonly string[]) {
         port: { type: 'string' },
         data: { type: 'string' },
         prefix: { type: 'string' },
+        'roll-up-labels': { type: 'string' },
         open: { type: 'boolean' },
         agent: { type: 'boolean' },
         web: { type: 'boolean' },
@@ -97,6 +106,14 @@ function parsePrefix(text: string): string {
   const prefix = text.replace(/\/+$/, '');
   if (prefix === '' || /^(\/[A-Za-z0-9._~-]+)+$/.test(prefix)) return prefix;
   throw usage(`prefix "${text}" must be a path such as /profiles`);
+}
+
+function parseLabels(text: string): string[] {
+  try {
+    return parseRollUpLabels(text);
+  } catch (error) {
+    throw usage(`--roll-up-labels ${text}: ${(error as Error).message}`);
+  }
 }
 
 /** Off loopback others can reach the server, so somebody must have decided who may. */

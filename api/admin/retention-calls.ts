@@ -38,8 +38,17 @@ export const retentionCalls: RetentionCalls = {
 
   async deleteProfiles({ selector, start, end, reason, dryRun }, context) {
     const request = { selector, start: Number(start), end: Number(end), reason, dryRun };
-    const { tombstone, samples, blocks, complete } = await deleteProfiles(callOf(context).hub, request);
-    return { id: dryRun ? '' : tombstone.id, samples: whole(samples), blocks: whole(blocks), complete };
+    const { tombstone, samples, blocks, complete, outOfReachBlocks } = await deleteProfiles(
+      callOf(context).hub,
+      request,
+    );
+    return {
+      id: dryRun ? '' : tombstone.id,
+      samples: whole(samples),
+      blocks: whole(blocks),
+      complete,
+      outOfReachBlocks: whole(outOfReachBlocks),
+    };
   },
 
   async listDeletions({ verify }, context) {
@@ -75,6 +84,7 @@ function deletionFields(deletion: DeletionProgress) {
     createdAtMs: whole(createdAt),
     doneAtMs: doneAt === undefined ? undefined : whole(doneAt),
     pendingBlocks: whole(pendingBlocks),
+    outOfReachBlocks: whole(deletion.outOfReachBlocks),
     rewrittenBlocks: whole(deleted.blocks),
     deletedRows: whole(deleted.rows),
     deletedSamples: whole(deleted.samples),

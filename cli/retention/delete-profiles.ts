@@ -40,22 +40,46 @@ export async function deleteProfiles(
   const what =
     `${least}${counted(Number(found.samples), 'sample')} in ${counted(Number(found.blocks), 'block')} of ` +
     `${selector} from ${timeText(Number(start))} to ${timeText(Number(end))}`;
-  const numbers = { ...request, samples: Number(found.samples), blocks: Number(found.blocks) };
+  const outOfReachBlocks = Number(found.outOfReachBlocks);
+  const numbers = {
+    ...request,
+    samples: Number(found.samples),
+    blocks: Number(found.blocks),
+    outOfReachBlocks,
+  };
+  const stays = outOfReachBlocks === 0 ? '' : `${outOfReachText(outOfReachBlocks)}\n`;
   if (values['dry-run']) {
     const { complete } = found;
     await terminal.write(
-      isJson ? jsonText({ ...numbers, complete, dryRun: true }) : `would delete ${what}\n`,
+      isJson ? jsonText({ ...numbers, complete, dryRun: true }) : `would delete ${what}\n${stays}`,
     );
     return ExitCode.ok;
   }
+  if (stays !== '') terminal.note(stays.trimEnd());
   if (!(await confirmed(terminal, values.yes, `For good: ${what} will be deleted`))) return ExitCode.refused;
   const { id, samples, blocks, complete } = await admin.call('DeleteProfiles', request);
-  const done = { ...request, id, samples: Number(samples), blocks: Number(blocks), complete };
+  const done = {
+    ...request,
+    id,
+    samples: Number(samples),
+    blocks: Number(blocks),
+    complete,
+    outOfReachBlocks,
+  };
   const text =
     `${id}: ${what} are gone from every answer\n` +
     'blocks follow within hours; `cinderblock retention deletions` says how far that is\n';
   await terminal.write(isJson ? jsonText(done) : text);
   return ExitCode.ok;
+}
+
+/** Of blocks that cannot tell what is deleted from the rest. */
+function outOfReachText(blocks: number): string {
+  const [have, go, they] = blocks === 1 ? ['has', 'goes', 'it is'] : ['have', 'go', 'they are'];
+  return (
+    `${counted(blocks, 'block')} ${have} a label rolled up that the selector asks for, and ${go} on summing ` +
+    `what it names for as long as ${they} kept`
+  );
 }
 
 function requestOf({ selector, from, until, reason }: DeletionValues, now: number): DeletionRequest {
@@ -71,7 +95,7 @@ function requestOf({ selector, from, until, reason }: DeletionValues, now: numbe
 
 /**
  * Lists deletions, and with `verify` reads all blocks of one. Answers the exit code: 5 when blocks hold something of it
- * that should be gone, or cannot be read.
+ * that should be gone, or go on holding it out of reach, or cannot be read.
  * @throws RetryableError when blocks still hold something of it, and may until they are rewritten
  */
 export async function listDeletions(
@@ -91,10 +115,12 @@ export async function listDeletions(
 
 function deletionText(deletion: DeletionInfo, terminal: Terminal): string {
   const { id, selector, start, end, reason, createdAtMs, check } = deletion;
+  const outOfReach = Number(deletion.outOfReachBlocks);
   const lines = [
     `${id}  ${selector}, ${timeText(Number(start))} to ${timeText(Number(end))}`,
     `  ${timeText(Number(createdAtMs))}: ${reason}`,
     `  ${progressText(deletion)}`,
+    ...(outOfReach === 0 ? [] : [`  ${outOfReachText(outOfReach)}`]),
     ...(check === undefined ? [] : [`  ${checkText(check)}`, ...check.unread.map((block) => `  ${block}`)]),
   ];
   const [head, ...rest] = lines.map((line) => `${cutText(line, terminal.width)}\n`);
@@ -118,9 +144,9 @@ function checkText({ blocks, rows, samples, unread }: NonNullable<DeletionInfo['
   return `${read}, ${left}${unread.length > 0 ? `; ${count(unread.length)} could not be read:` : ''}`;
 }
 
-function verdictOf({ id, check, doneAtMs }: DeletionInfo): number {
+function verdictOf({ id, check, doneAtMs, outOfReachBlocks }: DeletionInfo): number {
   if (check === undefined) return ExitCode.ok;
-  if (check.unread.length > 0) return ExitCode.corrupt;
+  if (check.unread.length > 0 || Number(outOfReachBlocks) > 0) return ExitCode.corrupt;
   if (Number(check.rows) === 0) return ExitCode.ok;
   if (doneAtMs !== undefined) return ExitCode.corrupt;
   throw new RetryableError(`blocks still hold samples of ${id}: verify again once they are rewritten`);

@@ -74,6 +74,22 @@ export function withRollUp(rules: CompactionRules, labels: readonly string[]): C
   return { ...rules, resolutions };
 }
 
+/**
+ * The labels that a setting lists, separated by commas.
+ * @throws RejectedError('invalid') that names the label and why it cannot be rolled up
+ */
+export function parseRollUpLabels(text: string): string[] {
+  const labels = text
+    .split(',')
+    .map((label) => label.trim())
+    .filter((label) => label !== '');
+  for (const label of labels) {
+    const problem = rollUpProblem(label);
+    if (problem !== undefined) throw new RejectedError('invalid', problem);
+  }
+  return [...new Set(labels)];
+}
+
 /** Labels that are rolled up at a resolution, sorted: its own, and those of all finer ones. */
 export function rollUpAt({ resolutions }: Pick<CompactionRules, 'resolutions'>, seconds: number): string[] {
   const finer = resolutions.filter((rule) => rule.seconds <= seconds);

@@ -24,6 +24,20 @@ test('a hub opens from its environment, and asks nobody', () => {
   assert.throws(() => hub.compileRegex('.*'), /matches no labels/);
 });
 
+test('labels are rolled up from 1 h on', () => {
+  const openWith = (labels: string) =>
+    openHub({ service: 'x', variables: { ...VARIABLES, CINDERBLOCK_ROLL_UP_LABELS: labels } });
+  const { resolutions } = openWith('pod,container_id').hub.settings.compaction;
+  const rolledUp = resolutions.map(({ seconds, rollUp }) => [seconds, rollUp]);
+  const labels = ['pod', 'container_id'];
+  assert.deepEqual(rolledUp, [
+    [300, undefined],
+    [3600, labels],
+    [86_400, labels],
+  ]);
+  assert.throws(() => openWith('cluster'), /cluster cannot be rolled up/);
+});
+
 test('each missing variable is named, and an empty one is missing', () => {
   for (const name of Object.keys(VARIABLES)) {
     for (const value of [undefined, '']) {

@@ -34,6 +34,7 @@ test('a region is enough; the rest has defaults', () => {
     },
     queryWorkers: 4,
     logRetentionDays: 14,
+    rollUpLabels: [],
     clusters: [],
   });
 });
@@ -47,6 +48,12 @@ const WRONG: [what: string, config: object, message: RegExp][] = [
     { reservedConcurrency: { queries: 1 } },
     /^ {2}reservedConcurrency: .*"queries"/m,
   ],
+  [
+    'a label that is never rolled up',
+    { rollUpLabels: ['pod', 'cluster'] },
+    /^ {2}rollUpLabels\[1\]: cannot be/m,
+  ],
+  ['a label that is none', { rollUpLabels: ['a,b'] }, /^ {2}rollUpLabels\[0\]: must be the name of a label/m],
   ['an account', { account: '1234' }, /^ {2}account: must be 12 digits$/m],
   ['a name with capitals', { name: 'Cinderblock' }, /^ {2}name: must be lower-case/m],
   ['days that CloudWatch does not know', { logRetentionDays: 10 }, /^ {2}logRetentionDays: /m],

@@ -364,6 +364,14 @@ describe('functions', () => {
     assert.ok(!actions.includes('lambda:InvokeFunction'));
   });
 
+  test('who merges blocks is told which labels to roll up, where there are any', () => {
+    const labelsIn = (stack: Synthesized) =>
+      functionNamed(stack, 'CompactionWorker').Properties.Environment.Variables.CINDERBLOCK_ROLL_UP_LABELS;
+    assert.equal(labelsIn(hub.compaction), undefined);
+    const config = { region: 'eu-central-1', rollUpLabels: ['pod', 'container_id'] };
+    assert.equal(labelsIn(synthesizedHub(config).compaction), 'pod,container_id');
+  });
+
   test('set executions aside only where the configuration says so', () => {
     const reserved = own.map(({ Properties }) => Properties.ReservedConcurrentExecutions);
     assert.deepEqual(reserved.filter((count) => count !== undefined).sort(), [20, 200, 50, 8]);

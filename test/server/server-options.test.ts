@@ -11,6 +11,7 @@ test('defaults', () => {
       port: 4040,
       dataFolder: resolve('.cinderblock'),
       pathPrefix: '',
+      rollUpLabels: [],
       token: undefined,
     },
     ...{ open: false, agent: true, web: true, quiet: false, help: false, version: false },
@@ -23,9 +24,13 @@ test('the environment beats the default, a flag beats the environment, and empty
     CINDERBLOCK_PORT: '1',
     CINDERBLOCK_DATA: '/a',
     CINDERBLOCK_PREFIX: '/p/',
+    CINDERBLOCK_ROLL_UP_LABELS: 'pod, container_id,pod,',
   };
   const fromEnv = parseServeCommand([], env);
   assert.partialDeepStrictEqual(fromEnv, { host: 'localhost', port: 1, dataFolder: '/a', pathPrefix: '/p' });
+  assert.deepEqual(fromEnv.rollUpLabels, ['pod', 'container_id']);
+  assert.deepEqual(parseServeCommand(['--roll-up-labels', 'node'], env).rollUpLabels, ['node']);
+  assert.deepEqual(parseServeCommand(['--roll-up-labels='], env).rollUpLabels, []);
   const flags = [
     '--host',
     '::1',
@@ -52,6 +57,8 @@ test('what cannot be is named', () => {
     [['--port', '-1'], {}, /port|ambiguous/],
     [[], { CINDERBLOCK_PORT: 'x' }, /port "x"/],
     [['--prefix', 'a b'], {}, /prefix "a b"/],
+    [['--roll-up-labels', 'pod,cluster'], {}, /--roll-up-labels pod,cluster: cluster cannot be rolled up/],
+    [[], { CINDERBLOCK_ROLL_UP_LABELS: 'service_name' }, /service_name cannot be rolled up/],
     [['--prefix', '/a/../b//c'], {}, /prefix/],
   ];
   for (const [args, env, message] of cases) {

@@ -88,7 +88,7 @@ test('a deletion takes effect at once, and its listing says how far it is', asyn
     reason: 'asked for by the owner',
   };
   const dry = await admin(api, 'DeleteProfiles', { ...request, dryRun: true });
-  assert.deepEqual(dry, { id: '', samples: '3', blocks: '1', complete: true });
+  assert.deepEqual(dry, { id: '', samples: '3', blocks: '1', complete: true, outOfReachBlocks: '0' });
   assert.equal(await samplesOf(api, 'shop'), 3);
   const { id, samples } = await admin(api, 'DeleteProfiles', request);
   assert.equal(samples, '3');

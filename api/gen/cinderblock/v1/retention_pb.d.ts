@@ -259,6 +259,13 @@ export declare type DeleteProfilesResponse = Message<"cinderblock.v1.DeleteProfi
    * @generated from field: bool complete = 4;
    */
   complete: boolean;
+
+  /**
+   * Blocks that rolled up a label that the selector asks for: they go on summing what it names.
+   *
+   * @generated from field: int64 out_of_reach_blocks = 5;
+   */
+  outOfReachBlocks: bigint;
 };
 
 /**
@@ -374,6 +381,14 @@ export declare type Deletion = Message<"cinderblock.v1.Deletion"> & {
    * @generated from field: cinderblock.v1.DeletionCheck check = 12;
    */
   check?: DeletionCheck | undefined;
+
+  /**
+   * Blocks that rolled up a label that the selector asks for: they go on summing what it names for as long as they are
+   * kept. Above 0, done_at_ms only says that nothing else is left to delete.
+   *
+   * @generated from field: int64 out_of_reach_blocks = 13;
+   */
+  outOfReachBlocks: bigint;
 };
 
 /**
@@ -383,7 +398,7 @@ export declare type Deletion = Message<"cinderblock.v1.Deletion"> & {
 export declare const DeletionSchema: GenMessage<Deletion>;
 
 /**
- * What blocks still hold of a deletion. No rows, and no block unread, are the proof.
+ * What blocks still hold of a deletion. No rows, no block unread, and none out of reach are the proof.
  *
  * @generated from message cinderblock.v1.DeletionCheck
  */

@@ -55,7 +55,10 @@ export async function* compactFamilies(
     const { service } = datasets;
     const isNewGroup = lastService !== undefined && merge.groupOf(lastService) !== merge.groupOf(service);
     if (isNewGroup) groupsLeft--;
-    const isFull = family.length > options.partBytesMax && finished + groupsLeft < options.partsMax;
+    const isFull =
+      lastService !== undefined &&
+      family.length > options.partBytesMax &&
+      finished + groupsLeft < options.partsMax;
     if (isFull || isNewGroup || lastService === service) {
       if (++finished === options.partsMax) throw tooManyParts(options.partsMax);
       yield family.finish(merge.batchIds);

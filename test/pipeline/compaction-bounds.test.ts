@@ -6,6 +6,7 @@ import { runInNewContext } from 'node:vm';
 import { BlockReader, bytesSource, type RangeSource } from '../../core/block/block-reader.ts';
 import { BlockMerge, readBatchTables, unfoldedBytes } from '../../core/block/merge-blocks.ts';
 import { compactFamilies } from '../../core/compaction/compact-family.ts';
+import { shardOf } from '../../core/compaction/service-shard.ts';
 import { RejectedError } from '../../core/errors.ts';
 import { blockOf, codec, contentOfBlock, open, type RowSpec } from '../core/block/fixtures.ts';
 
@@ -155,4 +156,80 @@ test('a job that would become more families than fit says what to change', async
     job,
     (error) => error instanceof RejectedError && /compaction\.bytesMax/.test(error.message),
   );
+});
+
+const MANY = Array.from({ length: 12 }, (_, i) => `service-${i}`);
+
+/** Blocks of many services, each of which has windows in every block. */
+function wideInputs(count: number): Uint8Array[] {
+  return Array.from({ length: count }, (_, i) => {
+    const rows: RowSpec[] = MANY.map((service) => ({
+      ...{ service, batch: `c/n/b/${i}`, start: 1_700_006_400_000 + i * 10_000 },
+      stacks: { main: i + 1, [`main;${service}`]: 3 },
+    }));
+    return blockOf(rows, `in-${i}`);
+  });
+}
+
+test('a split writes one shard after the other: its output is one block at a time, each of one shard', async () => {
+  for (const [partBytesMax, partsMax] of [
+    [1 << 30, 24],
+    [100, 24],
+    [100, 5],
+  ] as const) {
+    const readers = await openAll(wideInputs(5));
+    let reads = 0;
+    const groupOf = (service: string) => shardOf(service, 4);
+    const merge = new BlockMerge(readers, await readBatchTables(readers), {
+      groupOf,
+      beforeDataset: async () => void reads++,
+    });
+    const options = {
+      ...OPTIONS,
+      downsampleTo: [],
+      nextBlockId: () => `out-${reads}`,
+      partBytesMax,
+      partsMax,
+    };
+    const lines: string[] = [];
+    const groups: number[] = [];
+    let written = 0;
+    for await (const [block, ...more] of compactFamilies(merge, options, codec)) {
+      assert.deepEqual(more, []);
+      const services = block!.directory.datasets.map(({ service }) => service);
+      assert.equal(new Set(services.map(groupOf)).size, 1);
+      groups.push(groupOf(services[0]!));
+      written += services.length;
+      assert.ok(reads <= (written + 1) * readers.length, 'no more was read than is written, and one dataset');
+      lines.push(...(await contentOfBlock(await open(block!.bytes))));
+    }
+    const wanted = new Set(MANY.map(groupOf)).size;
+    assert.ok(wanted > 2);
+    assert.equal(new Set(groups).size, wanted);
+    assert.deepEqual([...groups].sort(), groups);
+    const blocks = { 24: partBytesMax === 100 ? MANY.length : wanted, 5: 5 }[partsMax];
+    assert.equal(groups.length, blocks, 'shards come first, then what is large is cut');
+    const whole = await compact(await openAll(wideInputs(5)));
+    const content = await contentOfBlock(await open(whole.families[0]![0]!.bytes));
+    assert.deepEqual(lines.sort(), content);
+  }
+});
+
+test('a block names the batches of its rows, and no other', async () => {
+  const rows: RowSpec[] = [
+    { service: 'shop', batch: 'c/n/b/1', start: 1_700_006_400_000, stacks: { main: 1 } },
+    { service: 'cart', batch: 'd/n/b/2', start: 1_700_006_400_000, stacks: { main: 1 } },
+  ];
+  const readers = await openAll(rows.map((row, i) => blockOf([row], `in-${i}`)));
+  const { families } = await compact(readers, { partBytesMax: 1 });
+  assert.deepEqual(
+    families.map((family) => family.map(({ batchIds }) => batchIds[0])),
+    [
+      ['d/n/b/2', 'd/sealed', 'd/sealed'],
+      ['c/n/b/1', 'c/sealed', 'c/sealed'],
+    ],
+  );
+  const reader = await open(families[1]![0]!.bytes);
+  assert.deepEqual(await reader.batchIds(), ['c/n/b/1']);
+  await reader.verify();
 });

@@ -3,12 +3,21 @@ import { test } from 'node:test';
 import { RetryableError } from '../../core/errors.ts';
 import { compactBlocks, DELETION_GRACE_MS, deleteMarkedBlocks } from '../../pipeline/compact-blocks.ts';
 import { LEASE_MS } from '../../pipeline/group-lease.ts';
-import type { Hub } from '../../pipeline/hub.ts';
+import { defaultHubSettings, type Hub } from '../../pipeline/hub.ts';
+import { planJobs } from '../../pipeline/plan-jobs.ts';
 import { roundStep } from '../../pipeline/run-query.ts';
 import { withFaults } from '../../storage/faults/with-faults.ts';
 import { parseBlockKey } from '../../storage/names.ts';
 import { randomFrom } from '../core/block/fixtures.ts';
-import { type Answer, ask, expected, publishRows, randomBatch, type WindowRow } from './fleet-history.ts';
+import {
+  type Answer,
+  ask,
+  expected,
+  MANY_SERVICES,
+  publishRows,
+  randomBatch,
+  type WindowRow,
+} from './fleet-history.ts';
 import { type MemoryHub, memoryHub } from './memory-hub.ts';
 
 const HOUR = 3_600_000;
@@ -25,7 +34,7 @@ async function filledHub(): Promise<{ hub: MemoryHub; rows: WindowRow[] }> {
   for (let hour = 0; hour < 3; hour++) {
     const from = START + hour * HOUR;
     for (let i = 0; i < 4; i++) {
-      const batch = randomBatch(random, from, from + HOUR - 60_000);
+      const batch = randomBatch(random, from, from + HOUR - 60_000, MANY_SERVICES);
       rows.push(...batch);
       await publishRows(hub, batch);
       if (i === 3) await publishRows(hub, batch);
@@ -70,10 +79,16 @@ async function assertObjects(hub: MemoryHub): Promise<void> {
   );
 }
 
+const withBytesMax = (bytesMax: number) => ({
+  ...defaultHubSettings,
+  compaction: { ...defaultHubSettings.compaction, bytesMax, rejoinBytesMax: bytesMax },
+});
+
 for (const when of ['fail-before', 'fail-after'] as const) {
-  for (const [name, advance] of [
-    ['closing an hour', HOUR],
-    ['sealing a day', 5 * DAY],
+  for (const [name, advance, bytesMax] of [
+    ['closing an hour', HOUR, undefined],
+    ['splitting an hour', HOUR, 1000],
+    ['sealing a day', 5 * DAY, undefined],
   ] as const) {
     test(`killed at every step of ${name} (${when}), nothing is lost and nothing comes twice`, async () => {
       for (let n = 0; ; n++) {
@@ -81,6 +96,9 @@ for (const when of ['fail-before', 'fail-after'] as const) {
         const wanted = expected(rows, QUESTION, STEP);
         await assertAnswer(hub, wanted, 'before');
         hub.now += advance;
+        if (bytesMax !== undefined) hub.settings = withBytesMax(bytesMax);
+        const jobs = (await planJobs(hub, 'recent')).jobs.map(({ step }) => step);
+        assert.equal(jobs.includes('split'), bytesMax !== undefined, jobs.join());
         const doomed = killedAt(hub, n, when);
         const isKilled = await compactBlocks(doomed).then(
           () => false,
@@ -89,7 +107,7 @@ for (const when of ['fail-before', 'fail-after'] as const) {
         await assertAnswer(hub, wanted, `killed in call ${n}`);
         await assertObjects(hub);
         hub.now += LEASE_MS;
-        await compactBlocks(hub);
+        while ((await compactBlocks(hub)).jobs > 0) hub.now += LEASE_MS;
         await assertAnswer(hub, wanted, `done after a death in call ${n}`);
         hub.now += DELETION_GRACE_MS + 1;
         await deleteMarkedBlocks(hub);

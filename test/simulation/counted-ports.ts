@@ -11,11 +11,18 @@ export function newCounts(): PortCounts {
 
 type Method = (...args: unknown[]) => unknown;
 
-/** The same port, whose calls are counted; `observe` hears each one that went through, before its answer is given. */
+type Observer = (method: string, args: readonly unknown[]) => void;
+
+/**
+ * The same port, whose calls are counted.
+ * @param observe hears each one that went through, before its answer is given
+ * @param announce hears each one before it is done
+ */
 export function counted<Port extends object>(
   port: Port,
   counts: PortCounts,
-  observe: (method: string, args: readonly unknown[]) => void = () => {},
+  observe: Observer = () => {},
+  announce: Observer = () => {},
 ): Port {
   return new Proxy(port, {
     get(target, property, receiver) {
@@ -24,6 +31,7 @@ export function counted<Port extends object>(
       return async (...args: unknown[]) => {
         counts.calls.set(property, (counts.calls.get(property) ?? 0) + 1);
         counts.bytesIn += args.reduce((sum: number, arg) => sum + bytesOf(arg), 0);
+        announce(property, args);
         const answer = await (member as Method).apply(target, args);
         counts.bytesOut += bytesOf(answer);
         observe(property, args);

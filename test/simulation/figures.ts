@@ -55,11 +55,28 @@ export class Figures {
   expiredBytes = 0;
   failedJobs = 0;
   skippedJobs = 0;
+  /** Of jobs that failed while one of their blocks was damaged. */
+  damagedJobs = 0;
+  expiryJobs = 0;
+  rewritten = 0;
+  deletionsDone = 0;
+  deletedSamples = 0;
+  scrubbedBlocks = 0;
+  /** How long deletions took until it was proven that no block holds anything of them, ms. */
+  readonly provenMs: number[] = [];
   peakDatasetBytes = 0;
-  /** Resident memory of the process after its largest job, bytes. */
-  largestJobRssBytes = 0;
   largestJobBytes = 0;
+  readonly #events = new Map<string, number>();
   readonly #cpuMs = new Map<string, number>();
+
+  /** Something went wrong, or was done, on purpose. */
+  event(what: string, times = 1): void {
+    this.#events.set(what, (this.#events.get(what) ?? 0) + times);
+  }
+
+  proven(afterMs: number): void {
+    this.provenMs.push(afterMs);
+  }
 
   batch(outcome: Outcome): void {
     this.outcomes[outcome]++;
@@ -83,20 +100,17 @@ export class Figures {
     for (const key of ['jobs', 'blocksIn', 'blocksOut', 'bytesIn', 'bytesOut', 'samples'] as const)
       figures[key] += report[key];
     figures.cpuMs += (this.#cpuMs.get('compaction') ?? 0) - before;
-    this.failedJobs += report.failed;
     this.skippedJobs += report.skipped;
     this.peakDatasetBytes = Math.max(this.peakDatasetBytes, report.peakDatasetBytes);
-    if (report.bytesIn > this.largestJobBytes) {
-      this.largestJobBytes = report.bytesIn;
-      this.largestJobRssBytes = Math.max(this.largestJobRssBytes, process.memoryUsage.rss());
-    }
+    this.largestJobBytes = Math.max(this.largestJobBytes, report.bytesIn);
     return report;
   }
 
   async retention(run: () => Promise<RetentionReport>): Promise<void> {
-    const { expired, expiredBytes } = await this.timed('retention', run);
+    const { expired, expiredBytes, rewritten } = await this.timed('retention', run);
     this.expiredBlocks += expired;
     this.expiredBytes += expiredBytes;
+    this.expiryJobs += rewritten;
   }
 
   async endMonth(hub: SimulatedHub, days: number): Promise<void> {
@@ -128,16 +142,27 @@ export class Figures {
     const { days, holdings } = this.months.at(-1)!;
     const blocks = holdings.reduce((sum, holding) => sum + holding.blocks, 0);
     const bytes = holdings.reduce((sum, holding) => sum + holding.bytes, 0);
-    return `day ${days}: ${batches} batches, ${samples} samples, ${blocks} blocks, ${(bytes / 1e6).toFixed(1)} MB, ${hub.faults} faults, ${hub.deaths} deaths, ${this.compared} sums right`;
+    return `day ${days}: ${batches} batches, ${samples} samples, ${blocks} blocks, ${(bytes / 1e6).toFixed(1)} MB, ${Object.values(hub.faults).reduce((sum, count) => sum + count, 0)} faults, ${hub.deaths} deaths, ${this.compared} sums right`;
   }
 
   /** All of it, as plain data. */
   result() {
-    const { months, outcomes, compared, orphans, expiredBlocks, expiredBytes } = this;
-    const { failedJobs, skippedJobs, peakDatasetBytes, largestJobRssBytes, largestJobBytes } = this;
-    const counts = { compared, orphans, expiredBlocks, expiredBytes, failedJobs, skippedJobs };
-    const job = { peakDatasetBytes, largestJobRssBytes, largestJobBytes };
-    return { months, outcomes, ...counts, ...job, steps: Object.fromEntries(this.steps) };
+    const { months, outcomes, compared, orphans, expiredBlocks, expiredBytes, expiryJobs } = this;
+    const { failedJobs, damagedJobs, skippedJobs, peakDatasetBytes, largestJobBytes, provenMs } = this;
+    const { rewritten, deletionsDone, deletedSamples, scrubbedBlocks } = this;
+    const counts = { compared, orphans, expiredBlocks, expiredBytes, expiryJobs, failedJobs, damagedJobs };
+    const deletions = { rewritten, deletionsDone, deletedSamples, provenMs };
+    const job = { skippedJobs, scrubbedBlocks, peakDatasetBytes, largestJobBytes };
+    const events = Object.fromEntries(this.#events);
+    return {
+      months,
+      outcomes,
+      ...counts,
+      ...deletions,
+      ...job,
+      events,
+      steps: Object.fromEntries(this.steps),
+    };
   }
 
   #step(step: CompactionStep): StepFigures {

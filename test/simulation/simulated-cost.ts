@@ -11,8 +11,8 @@ export interface CostLine {
   readonly basis: string;
 }
 
-/** Write units: a row, a block's share of the transaction that removes or adds it, its mark. Read units: finding an hour. */
-const UNITS = { publish: 3, swappedBlock: 4, forget: 2, find: 18 };
+/** Write units: a row, a block's share of the transaction that removes or adds it, its mark. Read units: finding an hour, the ledger of an hour. */
+const UNITS = { publish: 3, swappedBlock: 4, forget: 2, find: 18, ledgerHour: 4 };
 const MESSAGES_PER_REQUEST = 10;
 /** A function that compacts has a whole core and more with this memory, MB. */
 const COMPACTION_MEMORY_MB = 3008;
@@ -58,8 +58,14 @@ export function costBetween(
     ['leases', priceOf('dynamoWriteUnit', leases), `${leases} write units`],
     [
       'settings',
-      priceOf('dynamoReadUnit', calls('registry.setting')),
-      `${calls('registry.setting')} read units`,
+      priceOf('dynamoReadUnit', calls('registry.setting')) +
+        priceOf('dynamoWriteUnit', calls('registry.putSetting')),
+      `${calls('registry.setting')} read units, ${calls('registry.putSetting')} write units: policies, deletions, sums of loss`,
+    ],
+    [
+      'sums of loss',
+      priceOf('dynamoReadUnit', calls('registry.listBatchSequences') * UNITS.ledgerHour),
+      `${calls('registry.listBatchSequences')} hours of the ledger read`,
     ],
     [
       'compaction',

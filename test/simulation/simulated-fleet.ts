@@ -2,6 +2,7 @@ import { type BatchOrigin, batchIdOf } from '../../core/batch/batch-origin.ts';
 import { BlockBuilder } from '../../core/block/block-builder.ts';
 import { CPU_PROFILE_TYPE } from '../../core/labels/profile-type.ts';
 import { addRow, codec } from '../core/block/fixtures.ts';
+import type { MadeBatch } from './expected-loss.ts';
 import { DAY_MS, HOUR_MS, type SimulatedBatch, type Window } from './expected-sums.ts';
 
 // Clusters of nodes with pods that come and go, services that are deployed anew, nodes that reboot and lose their network.
@@ -19,6 +20,8 @@ const REPLICAS = 5;
 const POD_CHURN = 0.06;
 const DEPLOYS = 0.03;
 const FUNCTIONS = 40;
+/** Share of batches before which the kernel lost samples, and of those from which the agent left some out. */
+const LOSSY = 0.05;
 
 export interface FleetShape {
   /** Name → nodes. */
@@ -63,16 +66,26 @@ export class SimulatedNode {
 
 export class SimulatedFleet {
   readonly nodes: SimulatedNode[] = [];
+  readonly clusters: readonly string[];
   readonly services = Array.from({ length: SERVICES }, (_, i) => `service-${String(i).padStart(2, '0')}`);
   /** Deployed version of each service. */
   readonly #versions = new Uint32Array(SERVICES);
   readonly #random: () => number;
   readonly #slots: number;
+  readonly #onMade: (batch: MadeBatch) => void;
+  readonly #retired = new Set<number>();
   #podCount = 0;
 
-  constructor(random: () => number, { clusters, slots }: FleetShape) {
+  /** @param onMade hears of every batch that goes to a spool */
+  constructor(
+    random: () => number,
+    { clusters, slots }: FleetShape,
+    onMade: (batch: MadeBatch) => void = () => {},
+  ) {
     this.#random = random;
+    this.#onMade = onMade;
     this.#slots = slots;
+    this.clusters = Object.keys(clusters);
     for (const [cluster, count] of Object.entries(clusters))
       for (let i = 0; i < count; i++) this.nodes.push(new SimulatedNode(cluster, `${cluster}-${i}`));
     for (let i = 0; i < SERVICES * REPLICAS; i++) this.#schedule(i % SERVICES);
@@ -93,6 +106,21 @@ export class SimulatedFleet {
     }
   }
 
+  /** A service is shut down for good. */
+  retire(service: string): void {
+    const retired = this.services.indexOf(service);
+    this.#retired.add(retired);
+    for (const { pods } of this.nodes)
+      for (let i = pods.length - 1; i >= 0; i--) if (pods[i]!.service === retired) pods.splice(i, 1);
+  }
+
+  /** A pod that runs now. */
+  somePod(): { service: string; name: string } | undefined {
+    const { pods } = this.nodes[Math.floor(this.#random() * this.nodes.length)]!;
+    const pod = pods[Math.floor(this.#random() * pods.length)];
+    return pod && { service: this.services[pod.service]!, name: pod.name };
+  }
+
   /** What the nodes of this hour sampled in it goes to their spools. */
   sample(hourStart: number, batchesPerNode: number): void {
     const slot = Math.floor(((hourStart % DAY_MS) / DAY_MS) * this.#slots);
@@ -103,6 +131,7 @@ export class SimulatedFleet {
   }
 
   #schedule(service: number): void {
+    if (this.#retired.has(service)) return;
     const node = this.nodes[Math.floor(this.#random() * this.nodes.length)]!;
     const name = `${this.services[service]}-${(++this.#podCount * 7919).toString(36)}`;
     node.pods.push({ service, name });
@@ -116,10 +145,23 @@ export class SimulatedFleet {
     const kept = windows.reduce((sum, { samples }) => sum + samples, 0);
     const { cluster, name } = node;
     const identity = { cluster, node: name, bootId: `boot-${node.boot}`, sequence: ++node.sequence };
-    const counters = { taken: kept, lost: 0, dropped: 0, kept, droppedBatches: 0, droppedBatchSamples: 0 };
+    const [lost, dropped] = [this.#lostSamples(), this.#lostSamples()];
+    const counters = {
+      taken: kept + dropped,
+      lost,
+      dropped,
+      kept,
+      droppedBatches: 0,
+      droppedBatchSamples: 0,
+    };
     const range = { firstWindow: first, lastWindow: start + 3 * WINDOW_MS };
+    this.#onMade({ ...identity, ...counters, ...range });
     const origin = { ...identity, ...counters, ...range, agentVersion: 'simulated', engine: 'perf' };
     return { id: batchIdOf(origin), cluster, start: first, windows, bytes: bytesOf(origin, windows) };
+  }
+
+  #lostSamples(): number {
+    return this.#random() < LOSSY ? 1 + Math.floor(this.#random() * 100) : 0;
   }
 
   #windows(pod: Pod, start: number): Window[] {

@@ -53,6 +53,9 @@ export interface AuditRequest {
   cluster?: string;
 }
 
+/** Most spools of a cluster and an hour that are looked into one by one: of more, the ledger of the hour is cheaper. */
+const LOOKED_INTO_MAX = 32;
+
 /**
  * Reconciles what agents counted, and have on their disks, with what arrived, per cluster and hour. Hours that were over
  * when they were summed are read as sums. The newest, and those of which a spool holds something, come from the ledger,
@@ -94,16 +97,18 @@ interface SpooledPart {
   readonly cluster: string;
   readonly standing: SpoolStanding;
   readonly hour: SpooledHour;
+  /** Under which its batches are in the ledger; undefined where a folder may have been another node's before. */
+  readonly node: string | undefined;
 }
 
 function spooledHours(
   words: readonly SpoolWord[],
   { start, end, cluster: only }: AuditRequest,
 ): SpooledPart[] {
-  return words.flatMap(({ cluster, standing, hours }) =>
+  return words.flatMap(({ cluster, node, bootId, standing, hours }) =>
     hours
       .filter(({ hourMs }) => start <= hourMs && hourMs < end && (only === undefined || only === cluster))
-      .map((hour) => ({ cluster, standing, hour })),
+      .map((hour) => ({ cluster, standing, hour, node: hour.bootId === bootId ? node : undefined })),
   );
 }
 
@@ -152,7 +157,10 @@ async function readFresh(hub: Hub, { start, end, cluster }: AuditRequest, read: 
     for (const [name, sums] of clusters) noteHour(read, name, hour, sums, cluster);
 }
 
-/** What was summed may be older than what a spool says: of hours in which one holds something, the ledger is read. */
+/**
+ * What was summed may be older than what a spool says. So of hours in which one holds something that has arrived since,
+ * the ledger is read. What a silent node holds does not arrive: few such hours are looked into boot by boot first.
+ */
 async function readSpooled(
   hub: Hub,
   spooled: readonly SpooledPart[],
@@ -161,16 +169,31 @@ async function readSpooled(
 ): Promise<void> {
   const oldest = hub.clock() - LEDGER_MS;
   const late = spooled.filter(({ hour: { hourMs } }) => hourMs < before && hourMs >= oldest);
-  const wanted = [...Map.groupBy(late, ({ hour }) => hour.hourMs)].flatMap(([hour, parts]) =>
-    [...new Set(parts.map(({ cluster }) => cluster))].map((cluster) => ({ hour, cluster })),
-  );
-  await mapConcurrently(wanted, hub.settings.queryConcurrency, async ({ hour, cluster }) => {
-    const search = { cluster, from: hour, until: hour + HOUR_MS, stepMs: SLOT_MS };
-    const boots: BootSequences[] = await hub.registry.listBatchSequences(search);
-    const sums = sumBatches(boots, await readExtents(hub, hour - HOUR_MS));
-    noteHour(read, cluster, hour, sums.get(hour)?.get(cluster) ?? newSums(), cluster);
-    read.arrived.set(hour, new Map([...(read.arrived.get(hour) ?? []), ...arrivedBoots(boots)]));
+  const groups = Map.groupBy(late, ({ cluster, hour }) => keyOf(cluster, hour.hourMs));
+  await mapConcurrently([...groups.values()], hub.settings.queryConcurrency, async (parts) => {
+    const { cluster, hour } = parts[0]!;
+    if (await isAllAwaited(hub, parts)) return;
+    await readSpooledHour(hub, cluster, hour.hourMs, read);
   });
+}
+
+async function isAllAwaited(hub: Hub, parts: readonly SpooledPart[]): Promise<boolean> {
+  if (parts.length > LOOKED_INTO_MAX) return false;
+  for (const { cluster, node, hour } of parts) {
+    if (node === undefined) return false;
+    const { bootId, hourMs, first, end } = hour;
+    const arrived = await hub.registry.listBootBatches({ cluster, node, bootId, hour: hourMs });
+    if (arrived.some(({ sequence }) => first <= sequence && sequence < end)) return false;
+  }
+  return true;
+}
+
+async function readSpooledHour(hub: Hub, cluster: string, hour: number, read: ReadHours): Promise<void> {
+  const search = { cluster, from: hour, until: hour + HOUR_MS, stepMs: SLOT_MS };
+  const boots: BootSequences[] = await hub.registry.listBatchSequences(search);
+  const sums = sumBatches(boots, await readExtents(hub, hour - HOUR_MS));
+  noteHour(read, cluster, hour, sums.get(hour)?.get(cluster) ?? newSums(), cluster);
+  read.arrived.set(hour, new Map([...(read.arrived.get(hour) ?? []), ...arrivedBoots(boots)]));
 }
 
 function noteHour(

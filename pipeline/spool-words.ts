@@ -15,8 +15,9 @@ export type SpoolStanding = 'live' | 'silent' | 'gone';
 export interface SpoolWord extends SpoolAccount {
   readonly cluster: string;
   readonly node: string;
-  /** When the hub heard it, ms since epoch. */
+  /** When the hub heard it, ms since epoch, and of which boot. */
   readonly at: number;
+  readonly bootId: string;
   readonly standing: SpoolStanding;
 }
 
@@ -42,11 +43,11 @@ export function spoolWordsOf(hub: Hub, agents: readonly AgentRow[]): SpoolWords 
 
 /** The word of an agent, and those of spools that it had before. */
 export function wordsOf(agent: AgentRow, silentBefore: number): SpoolWord[] {
-  const { cluster, node, at, spool, formerSpools = [] } = agent;
+  const { cluster, node, at, bootId, spool, formerSpools = [] } = agent;
   const gone = formerSpools.map((former) => ({ ...former, cluster, node, standing: 'gone' as const }));
   if (spool === undefined) return gone;
   const standing = at < silentBefore ? ('silent' as const) : ('live' as const);
-  return [...gone, { ...spool, cluster, node, at, standing }];
+  return [...gone, { ...spool, cluster, node, at, bootId, standing }];
 }
 
 /**

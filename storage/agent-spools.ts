@@ -24,14 +24,18 @@ export function checkHeartbeat({ cluster, node, at, clockSkewMs, counters }: Hea
  * that was empty, and one that it names again leaves them. By age, oldest first.
  */
 export function formerSpoolsAfter(
-  kept: Pick<AgentRow, 'at' | 'spool' | 'formerSpools'> | undefined,
+  kept: Pick<AgentRow, 'at' | 'bootId' | 'spool' | 'formerSpools'> | undefined,
   next: SpoolAccount | undefined,
 ): FormerSpool[] {
-  const { at = 0, spool, formerSpools = [] } = kept ?? {};
-  const isReplaced = next !== undefined && spool !== undefined && spool.batches > 0;
-  return [...formerSpools, ...(isReplaced ? [{ ...spool, at }] : [])]
+  const { formerSpools = [] } = kept ?? {};
+  return [...formerSpools, ...(next === undefined ? [] : asFormer(kept))]
     .filter(({ spoolId }) => spoolId !== next?.spoolId)
     .slice(-FORMER_SPOOLS_MAX);
+}
+
+function asFormer(kept: Pick<AgentRow, 'at' | 'bootId' | 'spool'> | undefined): FormerSpool[] {
+  if (kept?.spool === undefined || kept.spool.batches === 0) return [];
+  return [{ ...kept.spool, at: kept.at, bootId: kept.bootId }];
 }
 
 /** An hour is [index of its boot, hours since epoch, first, end, batches, kept, dropped, lost]. */
@@ -68,10 +72,10 @@ export function decodeSpool(text: string): SpoolAccount {
 }
 
 export function encodeFormerSpools(spools: readonly FormerSpool[]): string {
-  return JSON.stringify(spools.map(({ at, ...spool }) => [at, encodeSpool(spool)]));
+  return JSON.stringify(spools.map(({ at, bootId, ...spool }) => [at, bootId, encodeSpool(spool)]));
 }
 
 export function decodeFormerSpools(text: string): FormerSpool[] {
-  const spools: [number, string][] = JSON.parse(text);
-  return spools.map(([at, spool]) => ({ ...decodeSpool(spool), at }));
+  const spools: [number, string, string][] = JSON.parse(text);
+  return spools.map(([at, bootId, spool]) => ({ ...decodeSpool(spool), at, bootId }));
 }

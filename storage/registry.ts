@@ -105,8 +105,9 @@ export interface Heartbeat {
 
 /** A spool that another took the place of, as its last heartbeat told it: its folder is gone, and what it held. */
 export interface FormerSpool extends SpoolAccount {
-  /** When the hub received that heartbeat. */
+  /** When the hub received that heartbeat, and of which boot it was. */
   at: number;
+  bootId: string;
 }
 
 /** The newest heartbeat of an agent, and since when the hub knows the node. */

@@ -91,7 +91,7 @@ test('an agent that says one thing in a heartbeat and another in a batch makes n
 test('each spool and each batch is there once: under the newest id and name', () => {
   const word = (spoolId: string, at: number, first: number, fields: Partial<SpoolWord> = {}): SpoolWord => {
     const hour = { ...hourOf([one, two]), first, end: first + 2 };
-    const agent = { cluster: 'c', node: 'n', standing: 'live' as const };
+    const agent = { cluster: 'c', node: 'n', bootId: 'b', standing: 'live' as const };
     return { ...agent, spoolId, at, batches: 2, samples: 30, hours: [hour], ...fields };
   };
   const told = (words: readonly SpoolWord[]) =>

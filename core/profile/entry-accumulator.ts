@@ -15,6 +15,7 @@ export class EntryAccumulator {
   scale = 1;
   total = 0;
   #dense = new Float64Array(1024);
+  readonly #marks = new Marks();
 
   /** Empties it for the next row, whose stacks are all below `stackCount`. */
   begin(stackCount: number): void {
@@ -77,7 +78,7 @@ export class EntryAccumulator {
   finish(): void {
     const { length, stacks, values } = this;
     const dense = this.#dense;
-    sortAscending(stacks, length);
+    sortAscending(stacks, length, this.#marks);
     let divisor = 0;
     let sum = 0;
     let largest = 0;
@@ -105,7 +106,7 @@ export class EntryAccumulator {
   /** Sorts the row and leaves its values as they were added: for rows that were scaled and summed before. */
   sortOnly(): void {
     const { length } = this;
-    sortAscending(this.stacks, length);
+    sortAscending(this.stacks, length, this.#marks);
     for (let i = 0; i < length; i++) this.values[i] = this.#dense[this.stacks[i]!]!;
   }
 
@@ -130,13 +131,41 @@ const RADIX_MIN = 256;
 const RADIX_BITS = 11;
 const RADIX = 1 << RADIX_BITS;
 
-/** Sorts numbers[0..length). Rows often come sorted, as stacks are numbered in the order of their first sight. */
-function sortAscending(numbers: Uint32Array, length: number): void {
+/** From this many on, and with at most so many words of marks to look through for each, marking beats both. */
+const MARKED_MIN = 24;
+const MARK_WORDS_PER_NUMBER = 16;
+
+/** Sorts numbers[0..length), which are distinct. Rows often come sorted, as stacks are numbered in the order of their first sight. */
+function sortAscending(numbers: Uint32Array, length: number, marks: Marks): void {
   let at = 1;
-  while (at < length && numbers[at - 1]! <= numbers[at]!) at++;
+  let largest = numbers[0]!;
+  for (; at < length && largest <= numbers[at]!; at++) largest = numbers[at]!;
   if (at >= length) return;
-  if (length < RADIX_MIN) numbers.subarray(0, length).sort();
+  for (; at < length; at++) if (numbers[at]! > largest) largest = numbers[at]!;
+  if (length >= MARKED_MIN && largest >>> 5 < length * MARK_WORDS_PER_NUMBER)
+    marks.sort(numbers, length, largest);
+  else if (length < RADIX_MIN) numbers.subarray(0, length).sort();
   else radixSort(numbers, length);
+}
+
+/** Sorts distinct numbers by setting a bit for each and reading the bits in order. */
+class Marks {
+  /** All 0 between two calls. */
+  #words = new Int32Array(256);
+
+  sort(numbers: Uint32Array, length: number, largest: number): void {
+    const wordCount = (largest >>> 5) + 1;
+    if (wordCount > this.#words.length) this.#words = new Int32Array(wordCount * 2);
+    const words = this.#words;
+    for (let i = 0; i < length; i++) words[numbers[i]! >>> 5]! |= 1 << (numbers[i]! & 31);
+    let next = 0;
+    for (let at = 0; at < wordCount; at++) {
+      let bits = words[at]!;
+      if (bits === 0) continue;
+      words[at] = 0;
+      for (; bits !== 0; bits &= bits - 1) numbers[next++] = (at << 5) | (31 - Math.clz32(bits & -bits));
+    }
+  }
 }
 
 /** Least significant digit first, as many digits as the largest number has. */

@@ -119,16 +119,18 @@ async function storeFamilies(
   };
 }
 
-/** What is made anew keeps the labels that it had, whatever the rules say by now. */
-async function rollUpOfVersions(
+/** What was sealed before the inputs were stored, or while they were, is left out; what is sealed now is noted. */
+async function sealOptions(
   hub: Hub,
-  { versionIds }: BlockJob,
-): Promise<(resolutionSeconds: number) => readonly string[]> {
-  const rows = await Promise.all(versionIds.map((id) => hub.catalog.get(id)));
-  const found = new Map(
-    rows.flatMap((row) => (row === undefined ? [] : [[row.resolutionSeconds, rolledUpIn(row)]])),
-  );
-  return (seconds) => found.get(seconds) ?? [];
+  inputs: readonly BlockRow[],
+  sealing: SealedBatchesBuilder,
+): Promise<Pick<MergeOptions, 'storedElsewhere' | 'noteBatches'>> {
+  const start = Math.min(...inputs.map(({ minTime }) => minTime));
+  const end = Math.max(...inputs.map(({ maxTime }) => maxTime));
+  return {
+    storedElsewhere: await new SealedDays(hub).storedElsewhere({ start, end }),
+    noteBatches: (service, table, used) => sealing.add(service, table, used),
+  };
 }
 
 /** Of the hour in which the last input starts. */
@@ -145,18 +147,16 @@ function startingBy(time: number, row: BlockRow): BlockRow {
   return { ...row, minTime: Math.min(row.minTime, time) };
 }
 
-/** What was sealed before the inputs were stored, or while they were, is left out; what is sealed now is noted. */
-async function sealOptions(
+/** What is made anew keeps the labels that it had, whatever the rules say by now. */
+async function rollUpOfVersions(
   hub: Hub,
-  inputs: readonly BlockRow[],
-  sealing: SealedBatchesBuilder,
-): Promise<Pick<MergeOptions, 'storedElsewhere' | 'noteBatches'>> {
-  const start = Math.min(...inputs.map(({ minTime }) => minTime));
-  const end = Math.max(...inputs.map(({ maxTime }) => maxTime));
-  return {
-    storedElsewhere: await new SealedDays(hub).storedElsewhere({ start, end }),
-    noteBatches: (service, table, used) => sealing.add(service, table, used),
-  };
+  { versionIds }: BlockJob,
+): Promise<(resolutionSeconds: number) => readonly string[]> {
+  const rows = await Promise.all(versionIds.map((id) => hub.catalog.get(id)));
+  const found = new Map(
+    rows.flatMap((row) => (row === undefined ? [] : [[row.resolutionSeconds, rolledUpIn(row)]])),
+  );
+  return (seconds) => found.get(seconds) ?? [];
 }
 
 async function store(hub: Hub, row: BlockRow, bytes: Uint8Array, outputs: BlockRow[]): Promise<void> {

@@ -285,7 +285,10 @@ export const PORT_CALLS: Record<string, (t: TestContext) => Promise<Set<string>>
       ...rows[0]!,
       blockId: `${rows[0]!.blockId}${i}`,
     }));
-    const isLong = { ...hub.catalog, find: async () => many };
+    const isLong: Hub['catalog'] = {
+      ...hub.catalog,
+      find: async ({ from, until }) => many.filter(({ minTime }) => minTime >= from && minTime < until),
+    };
     for (const catalog of [hub.catalog, isLong]) {
       const noted = openNoted();
       const jobs = notingPort('jobs', { send: async () => {}, waiting: async () => 0 }, calls);

@@ -8,7 +8,6 @@ import { ProfileMerger } from '../core/query/profile-merger.ts';
 import { selectRows, sumRows } from '../core/query/select-rows.ts';
 import { shareBlocks } from '../core/query/share-blocks.ts';
 import type { StackMerger, StackSums } from '../core/query/stack-merger.ts';
-import type { TimeSpan } from '../core/query/time-span.ts';
 import { TreeMerger } from '../core/query/tree-merger.ts';
 import { Tombstones } from '../core/retention/tombstone.ts';
 import type { Hub } from './hub.ts';
@@ -194,15 +193,13 @@ function shareOf(
   detail: ShareDetail,
   scale: number,
 ): QueryShare {
-  // An answer that was cut has narrower spans than its plan.
-  const spansOf = new Map<DatasetPart['planned'], readonly TimeSpan[]>(
-    parts.map(({ planned, filter }) => [planned, filter.spans]),
-  );
   const duplicates = new DuplicateRows(plan.shared);
-  const blocks = [...spansOf].map(([{ row, services, except }, spans]) => ({
-    row: slimRow(row, services, duplicates.concerns(row.batchIds)),
-    ...{ services, spans, except },
-  }));
+  const blocks = [...Map.groupBy(parts, ({ planned }) => planned)].map(([{ row, except }, ofBlock]) => {
+    // An answer that was cut has narrower spans than its plan, and may lack services of it.
+    const services = new Set(ofBlock.map(({ dataset }) => dataset.service));
+    const slim = slimRow(row, services, duplicates.concerns(row.batchIds));
+    return { row: slim, services, spans: ofBlock[0]!.filter.spans, except };
+  });
   const ids = new Set(
     blocks.flatMap(({ row }) => tombstones.concerning(row, SETTLE_MS).all.map(({ id }) => id)),
   );

@@ -47,8 +47,7 @@ export class PlannerFunction extends HubFunction {
       bundle: 'compaction-planner',
       description: 'Plans what to compact',
       environment: { ...props.environment },
-      // It holds the rows of five days with the ids of all batches that may come again: 130 bytes each, 8 million of them
-      // for 1,000 nodes that flush every minute.
+      // It holds the rows of a day with the batches that may come again: docs/design/0004, Bounds.
       memoryMiB: 3008,
       timeout: Duration.seconds(120),
     });

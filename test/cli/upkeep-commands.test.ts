@@ -6,8 +6,9 @@ import { type TestContext, test } from 'node:test';
 import type { Terminal } from '../../cli/terminal.ts';
 import type { BatchOrigin } from '../../core/batch/batch-origin.ts';
 import type { SpoolAccount } from '../../core/batch/spool-account.ts';
+import { withRollUp } from '../../core/compaction/compaction-rules.ts';
 import { quarantineGroup } from '../../pipeline/compaction-quarantine.ts';
-import type { Hub } from '../../pipeline/hub.ts';
+import { defaultHubSettings, type Hub, type HubSettings } from '../../pipeline/hub.ts';
 import { ingestBatch } from '../../pipeline/ingest-batch.ts';
 import { NOW } from '../api/api-under-test.ts';
 import type { RowSpec } from '../core/block/fixtures.ts';
@@ -20,6 +21,7 @@ import { cinderblock } from './kept-terminal.ts';
 type Json = any;
 
 const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 const SHOP: RowSpec = { service: 'shop', stacks: { 'main;parse': 30 }, samples: 3 };
 const CART: RowSpec = { service: 'cart', stacks: { main: 40 }, samples: 4 };
 
@@ -28,8 +30,8 @@ function beat(hub: Hub, changes: { node: string; spool?: SpoolAccount }): Promis
   return hub.registry.recordHeartbeat({ ...agent, at: hub.clock(), ...changes });
 }
 
-async function hub(t: TestContext) {
-  const api = await openHttpHub(t);
+async function hub(t: TestContext, settings?: Partial<HubSettings>) {
+  const api = await openHttpHub(t, { openAdmin: true, settings });
   let sequence = 0;
   const store = async (rows: readonly RowSpec[], origin: Partial<BatchOrigin> = {}) => {
     await ingestBatch(api.hub, { cluster: 'c', bytes: batchOf(++sequence, rows, origin) });
@@ -156,6 +158,38 @@ test('retention: a file of policies is refused by the place that is wrong', asyn
     assert.match(notes, message);
   }
   assert.equal((await run(['retention', 'set', join(file, 'no')])).code, 2);
+});
+
+test('retention: a deletion by a label that is rolled up says how far it reaches', async (t) => {
+  const compaction = withRollUp(defaultHubSettings.compaction, ['pod']);
+  const { store, run, json, control } = await hub(t, { compaction });
+  await store([{ ...SHOP, pod: 'a' }]);
+  control.now += 6 * DAY;
+  assert.equal((await run(['compaction', 'run', '--all'])).code, 0);
+  control.now += 100 * DAY;
+  assert.equal((await run(['retention', 'apply', '--yes'])).code, 0);
+  const range = ['--from', String(NOW - HOUR), '--until', 'now'];
+  const remove = ['retention', 'delete', '--selector', '{pod="a"}', ...range, '--reason', 'test'];
+  const refused = await run([...remove, '--dry-run']);
+  assert.equal(refused.code, 2, refused.notes);
+  assert.match(refused.notes, /has pod rolled up, so that what \{pod="a"\} names cannot be told/);
+  const start = control.now - HOUR;
+  await store([{ ...CART, pod: 'a', start }], { firstWindow: start, lastWindow: start });
+  const dry = await run([...remove, '--dry-run']);
+  assert.match(dry.out, /^would delete at least 4 samples in 1 block of .*\n2 blocks have a label rolled up/);
+  const { id, outOfReachBlocks } = await json(...remove, '--yes');
+  assert.equal(outOfReachBlocks, 2);
+  const listed = await run(['retention', 'deletions', '--verify', id]);
+  assert.equal(listed.code, 5);
+  assert.match(
+    listed.out,
+    /^ {2}2 blocks have a label rolled up that the selector asks for, and go on summing/m,
+  );
+  const query = await run(['query', 'top', '--selector', '{pod="a"}', '--from', String(NOW - HOUR)]);
+  assert.match(
+    query.out + query.notes,
+    /pod is rolled up in windows of 1 h and more: what of the time from 20/,
+  );
 });
 
 test('retention: a deletion says what it takes, asks, takes it, and proves it', async (t) => {

@@ -40,11 +40,18 @@ class History {
     this.#isBlind = random() < 0.5;
     // Else raw windows go within days, so that late copies meet families of which only sums are left.
     if (!this.#deletes) this.#keepRaw(6 * DAY);
+    // Jobs that take so little that services are sealed apart.
+    if (random() < 0.5) this.#shrinkJobs(1 + Math.floor(random() * 4000));
     for (let i = 0; i < 14; i++) this.#accept();
   }
 
   #keepRaw(raw: number): void {
     this.hub.settings = { ...this.hub.settings, keepMs: { raw, fiveMinutes: 400 * DAY, hour: 400 * DAY } };
+  }
+
+  #shrinkJobs(bytesMax: number): void {
+    const { settings } = this.hub;
+    this.hub.settings = { ...settings, compaction: { ...settings.compaction, bytesMax } };
   }
 
   /** A batch, accepted within 72 hours once or often, each time to wait for as long as messages live. */

@@ -2,11 +2,17 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { SealedBatchesBuilder } from '../../core/batch/sealed-batches.ts';
-import { compactBlocks, DELETION_GRACE_MS, deleteMarkedBlocks } from '../../pipeline/compact-blocks.ts';
+import {
+  compactBlocks,
+  DELETION_GRACE_MS,
+  deleteMarkedBlocks,
+  runCompactionJob,
+} from '../../pipeline/compact-blocks.ts';
 import { deleteProfiles } from '../../pipeline/delete-profiles.ts';
 import { enforceRetention } from '../../pipeline/enforce-retention.ts';
 import type { Hub } from '../../pipeline/hub.ts';
 import { ingestBatch } from '../../pipeline/ingest-batch.ts';
+import { planJobs } from '../../pipeline/plan-jobs.ts';
 import { processBatches } from '../../pipeline/process-batches.ts';
 import { listQuarantine, quarantineBatch, requeueQuarantined } from '../../pipeline/quarantine.ts';
 import { rewriteBlocks } from '../../pipeline/rewrite-blocks.ts';
@@ -193,6 +199,31 @@ test('of a batch whose services were sealed apart, what is there is dropped and 
   assert.equal((await ask(hub, { ...QUESTION, service: 'pay' })).samples, 1);
   hub.send([...rows.slice(0, 2), ...more]);
   assert.deepEqual(await processed(hub), { blocks: 0, samples: 0, duplicateSamples: 3 });
+});
+
+test('of a batch that was split, one service may be sealed before the other', async () => {
+  const hub = lateHub(START + HOUR);
+  hub.settings = { ...hub.settings, compaction: { ...hub.settings.compaction, bytesMax: 1 } };
+  const batches = [1, 2].map((sequence) => windows(sequence, START + 600_000, ['shop', 'cart']));
+  for (const batch of batches) hub.send(batch);
+  hub.now = START + 3 * HOUR;
+  await settle(hub);
+  hub.now = SEALED_AT;
+  const { jobs } = await planJobs(hub, 'all');
+  assert.deepEqual(
+    jobs.map(({ step }) => step),
+    ['seal', 'seal'],
+  );
+  await runCompactionJob(hub, jobs[0]!);
+  for (const batch of batches) hub.send(batch);
+  assert.deepEqual(await processed(hub), { blocks: 1, samples: 3, duplicateSamples: 3 });
+  await assertHolds(hub, batches.flat(), 'what is not sealed is told apart by its batches');
+  await runCompactionJob(hub, jobs[1]!);
+  await settle(hub);
+  await assertHolds(hub, batches.flat(), 'sealed');
+  assert.equal((await ask(hub, { ...QUESTION, service: 'cart' })).samples, 3);
+  for (const batch of batches) hub.send(batch);
+  assert.deepEqual(await processed(hub), { blocks: 0, samples: 0, duplicateSamples: 6 });
 });
 
 test('what was stored while its day was being sealed is left out when it is sealed itself', async () => {

@@ -99,7 +99,7 @@ export class DatasetBuilder implements Dataset {
       return;
     }
     entries.begin(this.symbols.stacks.count);
-    for (let i = from; i < end; i++) entries.add(moved.stackOf[rows.stacks[i]!]!, rows.values[i]!);
+    entries.addMoved(moved.stackOf, rows, from, end);
     entries.sortOnly();
     into.add(head, rows.scale[row]!, rows.total[row]!, entries.stacks, entries.values, entries.length);
   }

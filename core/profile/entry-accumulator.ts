@@ -1,4 +1,5 @@
 import { RejectedError } from '../errors.ts';
+import type { ProfileRows } from './profile-rows.ts';
 
 /** Default for the largest sum of one window: beyond 2^53 − 1 a double stops being exact. */
 export const WINDOW_TOTAL_MAX = Number.MAX_SAFE_INTEGER;
@@ -36,6 +37,26 @@ export class EntryAccumulator {
       this.stacks[this.length++] = stack;
     }
     this.#dense[stack] = before + value;
+  }
+
+  /** Adds values[i] to the stack that stacks[i] became, for i in [from, end). The same as `add` for each, with the columns at hand. */
+  addMoved(
+    stackOf: Uint32Array,
+    { stacks, values }: Pick<ProfileRows, 'stacks' | 'values'>,
+    from: number,
+    end: number,
+  ): void {
+    while (this.stacks.length < this.length + end - from) this.#grow();
+    const dense = this.#dense;
+    const touched = this.stacks;
+    let length = this.length;
+    for (let i = from; i < end; i++) {
+      const stack = stackOf[stacks[i]!]!;
+      const before = dense[stack]!;
+      if (before === 0) touched[length++] = stack;
+      dense[stack] = before + values[i]!;
+    }
+    this.length = length;
   }
 
   /**
@@ -131,9 +152,9 @@ const RADIX_MIN = 256;
 const RADIX_BITS = 11;
 const RADIX = 1 << RADIX_BITS;
 
-/** From this many on, and with at most so many words of marks to look through for each, marking beats both. */
+/** From this many on, and with numbers of at most so many times 1,024 for each, marking beats both. */
 const MARKED_MIN = 24;
-const MARK_WORDS_PER_NUMBER = 16;
+const MARKED_PER_NUMBER = 8;
 
 /** Sorts numbers[0..length), which are distinct. Rows often come sorted, as stacks are numbered in the order of their first sight. */
 function sortAscending(numbers: Uint32Array, length: number, marks: Marks): void {
@@ -142,30 +163,56 @@ function sortAscending(numbers: Uint32Array, length: number, marks: Marks): void
   for (; at < length && largest <= numbers[at]!; at++) largest = numbers[at]!;
   if (at >= length) return;
   for (; at < length; at++) if (numbers[at]! > largest) largest = numbers[at]!;
-  if (length >= MARKED_MIN && largest >>> 5 < length * MARK_WORDS_PER_NUMBER)
+  if (length >= MARKED_MIN && largest >>> 10 < length * MARKED_PER_NUMBER)
     marks.sort(numbers, length, largest);
   else if (length < RADIX_MIN) numbers.subarray(0, length).sort();
   else radixSort(numbers, length);
 }
 
-/** Sorts distinct numbers by setting a bit for each and reading the bits in order. */
+/** Sorts distinct numbers by setting a bit for each and reading the bits in order. A second row of bits tells which words have any. */
 class Marks {
   /** All 0 between two calls. */
-  #words = new Int32Array(256);
+  #words = new Int32Array(1024);
+  #groups = new Int32Array(32);
 
   sort(numbers: Uint32Array, length: number, largest: number): void {
-    const wordCount = (largest >>> 5) + 1;
-    if (wordCount > this.#words.length) this.#words = new Int32Array(wordCount * 2);
+    const groupCount = (largest >>> 10) + 1;
+    if (groupCount > this.#groups.length) {
+      this.#groups = new Int32Array(groupCount * 2);
+      this.#words = new Int32Array(groupCount * 64);
+    }
+    this.#mark(numbers, length);
+    this.#read(numbers, groupCount);
+  }
+
+  #mark(numbers: Uint32Array, length: number): void {
     const words = this.#words;
-    for (let i = 0; i < length; i++) words[numbers[i]! >>> 5]! |= 1 << (numbers[i]! & 31);
-    let next = 0;
-    for (let at = 0; at < wordCount; at++) {
-      let bits = words[at]!;
-      if (bits === 0) continue;
-      words[at] = 0;
-      for (; bits !== 0; bits &= bits - 1) numbers[next++] = (at << 5) | (31 - Math.clz32(bits & -bits));
+    const groups = this.#groups;
+    for (let i = 0; i < length; i++) {
+      const number = numbers[i]!;
+      words[number >>> 5]! |= 1 << (number & 31);
+      groups[number >>> 10]! |= 1 << ((number >>> 5) & 31);
     }
   }
+
+  #read(numbers: Uint32Array, groupCount: number): void {
+    const words = this.#words;
+    const groups = this.#groups;
+    let next = 0;
+    for (let group = 0; group < groupCount; group++) {
+      for (let inGroup = groups[group]!; inGroup !== 0; inGroup &= inGroup - 1) {
+        const word = (group << 5) | lowestBit(inGroup);
+        for (let bits = words[word]!; bits !== 0; bits &= bits - 1)
+          numbers[next++] = (word << 5) | lowestBit(bits);
+        words[word] = 0;
+      }
+      groups[group] = 0;
+    }
+  }
+}
+
+function lowestBit(bits: number): number {
+  return 31 - Math.clz32(bits & -bits);
 }
 
 /** Least significant digit first, as many digits as the largest number has. */

@@ -34,8 +34,8 @@ export async function problemOf(hub: Hub, row: BlockRow): Promise<string | undef
 /**
  * Takes a block out of all answers, and keeps it. One that lies aside already stays as it is.
  * @param request.reason why; absent = what is wrong with it
- * @throws RejectedError('not-found') when there is no such block; 'invalid' when it is sound and nobody says why; 'too-large'
- *   when it would take too long to see what is wrong
+ * @throws RejectedError('not-found') when there is no such block; 'invalid' when it is sound and nobody says why, or stands
+ *   in for another one; 'too-large' when it would take too long to see what is wrong
  */
 export async function quarantineBlock(
   hub: Hub,
@@ -46,6 +46,7 @@ export async function quarantineBlock(
   if (isAside(row)) return row;
   const why = (reason ?? (await foundProblem(hub, row))).slice(0, REASON_LENGTH_MAX);
   const aside: Aside = { reason: why, at: hub.clock() };
+  await checkNoStandIn(hub, row);
   if (dryRun) return { ...row, aside };
   if (!(await changeCatalog(hub, { remove: [], add: [], setAside: [{ blockId, aside }] }))) {
     const now = await hub.catalog.get(blockId, { withAside: true });
@@ -73,6 +74,19 @@ async function foundProblem(hub: Hub, row: BlockRow): Promise<string> {
   throw new RejectedError('invalid', `block ${blockId} is sound: say with a reason why it is to go`);
 }
 
+/**
+ * Of blocks that stand for the same, one at most lies aside: which of two were the whole one, nobody could tell.
+ * @throws RejectedError('invalid') when the block holds what could be saved of one that lies aside
+ */
+export async function checkNoStandIn(hub: Hub, row: BlockRow): Promise<void> {
+  const [whole] = (await standingFor(hub, row, true)).filter(isAside);
+  if (whole === undefined) return;
+  throw new RejectedError(
+    'invalid',
+    `block ${row.blockId} is what could be saved of block ${whole.blockId}, which is in quarantine: put that back or give it up first`,
+  );
+}
+
 /** All blocks that lie aside, by (minTime, blockId). Goes through the whole catalog. */
 export async function listQuarantinedBlocks(hub: Hub): Promise<QuarantinedBlock[]> {
   const found: QuarantinedBlock[] = [];
@@ -97,7 +111,8 @@ export interface RestoredBlock {
 
 /**
  * Puts a block back exactly as it was. What was saved of it leaves in the same swap.
- * @throws RejectedError('not-found') when it does not lie aside, or its object is gone; RetryableError when its place
+ * @throws RejectedError('not-found') when it does not lie aside, or its object is gone; 'invalid' when what stands for it
+ *   cannot leave; RetryableError when its place
  *   changed just now
  */
 export async function restoreBlock(hub: Hub, blockId: string): Promise<RestoredBlock> {
@@ -105,7 +120,15 @@ export async function restoreBlock(hub: Hub, blockId: string): Promise<RestoredB
   // Its directory at least: one without an object would only be missing from answers.
   const isGone = (await objectProblem(hub, row)) === 'its object is gone';
   if (isGone) throw new RejectedError('not-found', `the object of block ${blockId} is gone`);
-  const replaced = (await standingFor(hub, row)).map((one) => one.blockId);
+  const standing = await standingFor(hub, row, false);
+  const larger = standing.find((one) => familiesIn(one).some((id) => !familiesIn(row).includes(id)));
+  if (larger !== undefined) {
+    throw new RejectedError(
+      'invalid',
+      `block ${larger.blockId} sums what block ${blockId} sums, and more: back, it would count twice; give it up`,
+    );
+  }
+  const replaced = standing.map((one) => one.blockId);
   if (!(await changeCatalog(hub, { remove: replaced, add: [], putBack: [blockId] })))
     throw new RetryableError(`block ${blockId}, or what was saved of it, was changed meanwhile`);
   hub.telemetry.count('blocks_restored_total', 1);
@@ -125,23 +148,16 @@ async function objectProblem(hub: Hub, row: BlockRow): Promise<string | undefine
   }
 }
 
-/**
- * Live blocks that stand for the same families at the same resolution: copies of what could be read of it.
- * @throws RejectedError('invalid') when one stands for others, too: it cannot leave
- */
-async function standingFor(hub: Hub, row: BlockRow): Promise<BlockRow[]> {
+/** Other blocks that stand for some of the same families at the same resolution: live ones, or also those aside. */
+async function standingFor(hub: Hub, row: BlockRow, withAside: boolean): Promise<BlockRow[]> {
   const range = { from: row.minTime, until: row.maxTime };
-  const rows = await hub.catalog.find({ tenant: hub.tenant, ...range });
+  const rows = await hub.catalog.find({ tenant: hub.tenant, ...range, withAside });
   const families = new Set(familiesIn(row));
-  const standing = rows.filter(
+  return rows.filter(
     (other) =>
-      other.resolutionSeconds === row.resolutionSeconds && familiesIn(other).some((id) => families.has(id)),
-  );
-  const larger = standing.find((other) => familiesIn(other).some((id) => !families.has(id)));
-  if (larger === undefined) return standing;
-  throw new RejectedError(
-    'invalid',
-    `block ${larger.blockId} sums what block ${row.blockId} sums, and more: back, it would count twice; give it up`,
+      other.blockId !== row.blockId &&
+      other.resolutionSeconds === row.resolutionSeconds &&
+      familiesIn(other).some((id) => families.has(id)),
   );
 }
 

@@ -12,7 +12,7 @@ import type { GroupLease } from './group-lease.ts';
 import type { Hub } from './hub.ts';
 import { openBlockOf } from './open-block.ts';
 import { blockRowOf } from './process-batches.ts';
-import { REASON_LENGTH_MAX, VERIFY_BYTES_MAX } from './quarantine-blocks.ts';
+import { checkNoStandIn, REASON_LENGTH_MAX, VERIFY_BYTES_MAX } from './quarantine-blocks.ts';
 import { changeCatalog } from './swap-blocks.ts';
 
 /** Which block to write anew. */
@@ -101,7 +101,8 @@ async function copyOf(
   beforeDataset?: () => Promise<void>,
 ): Promise<BlockCopy & { readonly report: RewriteReport }> {
   const reader = await openBlockOf(hub, row);
-  const isPart = salvage && (await hasOtherVersions(hub, row));
+  const others = salvage ? await otherVersions(hub, row) : [];
+  const isPart = others.some(({ aside }) => aside === undefined);
   const copy = await copyBlock(reader, hub.codec, {
     ...{ salvage, beforeDataset },
     blockId: newBlockId(hub.clock(), () => hub.random()),
@@ -111,23 +112,25 @@ async function copyOf(
       ...(hasLost && isPart ? [PARTIAL] : []),
     ],
   });
-  if (copy.lost.length > 0 && isPart && row.resolutionSeconds === 0 && !isSealed(row)) {
+  const isUnsealed = [row, ...others].some((one) => one.resolutionSeconds === 0 && !isSealed(one));
+  if (copy.lost.length > 0 && isPart && isUnsealed) {
     throw new RejectedError(
       'invalid',
-      `coarser versions hold what block ${row.blockId} has lost, and are merged with it until its day is sealed: set it aside, and they answer for it`,
+      `other versions hold what block ${row.blockId} has lost, and are merged with it until its day is sealed: set it aside, and they answer for it`,
     );
   }
+  if (copy.lost.length > 0) await checkNoStandIn(hub, row);
   const isCurrent = await isSameAs(hub, row, reader, copy);
   const sizes = { bytesBefore: row.size, bytesAfter: isCurrent ? row.size : copy.block.bytes.length };
   return { ...copy, report: { blockId: row.blockId, ...sizes, isCurrent, lost: copy.lost } };
 }
 
-/** Whether other versions of its family are live, that hold what it lacks. */
-async function hasOtherVersions(hub: Hub, row: BlockRow): Promise<boolean> {
-  if (isJoined(row)) return false;
+/** Other versions of its family, which hold what it lacks; those that lie aside among them. */
+async function otherVersions(hub: Hub, row: BlockRow): Promise<BlockRow[]> {
+  if (isJoined(row)) return [];
   const range = { from: row.minTime, until: row.maxTime };
-  const rows = await hub.catalog.find({ tenant: hub.tenant, ...range });
-  return rows.some(
+  const rows = await hub.catalog.find({ tenant: hub.tenant, ...range, withAside: true });
+  return rows.filter(
     (other) => other.blockId !== row.blockId && !isJoined(other) && familyIdOf(other) === familyIdOf(row),
   );
 }

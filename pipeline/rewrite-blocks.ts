@@ -45,7 +45,7 @@ export async function rewriteBlocks(
 async function jobsOf(hub: Hub, tombstones: Tombstones): Promise<RewriteJob[]> {
   const nowMs = hub.clock();
   const rules = hub.settings.compaction;
-  const rows = await blocksAround(hub, tombstones.all);
+  const rows = await blocksAround(hub, tombstones.all, true);
   const resting = await restingGroups(hub);
   const jobs = planRewrites(rows, tombstones, { nowMs, settleMs: SETTLE_MS, rules });
   return jobs.filter(({ group }) => !resting.has(group));

@@ -1,4 +1,4 @@
-import { isPartial } from '../block/batch-table.ts';
+import { familiesOf, familyIdOf, isPartial } from '../block/batch-table.ts';
 import { isAnsweredByFamilies, isJoined, versionsByFamily } from '../block/families.ts';
 import type { TimeSpan } from '../query/time-span.ts';
 import { untoldDeletions } from '../retention/deletion-reach.ts';
@@ -62,7 +62,9 @@ export function planRewrites(
   options: { readonly nowMs: number; readonly settleMs: number; readonly rules: CompactionRules },
 ): RewriteJob[] {
   const { settleMs } = options;
-  const families = versionsByFamily(rows);
+  const live = rows.filter((row) => row.aside === undefined);
+  const finestAside = finestAsideOf(rows);
+  const families = versionsByFamily(live);
   const concerning = (row: RewriteRow) => tombstones.concerning(row, settleMs);
   const untold = (row: RewriteRow) => untoldDeletions(row, tombstones, families, settleMs);
   const idsOf = (deletions: readonly { readonly id: string }[]) => deletions.map(({ id }) => id);
@@ -80,6 +82,7 @@ export function planRewrites(
     const together = versions.filter((row) => !isPartial(row.batchIds));
     for (const block of [...apart.map((row) => [row]), together]) {
       const [finest] = block;
+      if (finest !== undefined && waitsFor(finestAside.get(family), finest)) continue;
       // What it cannot tell is not taken out of coarser ones either.
       const told = finest === undefined ? tombstones : tombstones.toldBy(finest);
       const isConcerned = (row: RewriteRow) =>
@@ -87,8 +90,8 @@ export function planRewrites(
       if (block.some(isConcerned)) jobs.push(jobOf(`rewrite-${family}`, block));
     }
   }
-  for (const row of rows) {
-    if (!isJoined(row)) continue;
+  for (const row of live) {
+    if (!isJoined(row) || familiesOf(row.batchIds).some((family) => finestAside.has(family))) continue;
     const deletions = concerning(row);
     const { withinReach } = untold(row);
     if (deletions.isEmpty && withinReach.length === 0) continue;
@@ -98,6 +101,22 @@ export function planRewrites(
     jobs.push({ ...jobOf(`rewrite-${row.blockId}`, [row]), holes });
   }
   return jobs;
+}
+
+/** The finest resolution of which a block lies aside, by family. */
+function finestAsideOf(rows: readonly RewriteRow[]): ReadonlyMap<string, number> {
+  const finest = new Map<string, number>();
+  for (const row of rows) {
+    if (row.aside === undefined || isJoined(row)) continue;
+    const family = familyIdOf(row);
+    finest.set(family, Math.min(finest.get(family) ?? Number.POSITIVE_INFINITY, row.resolutionSeconds));
+  }
+  return finest;
+}
+
+/** What a deletion takes in part would go as a whole, and be missing once the finer block that lies aside is back. */
+function waitsFor(asideSeconds: number | undefined, { resolutionSeconds }: RewriteRow): boolean {
+  return asideSeconds !== undefined && asideSeconds < resolutionSeconds;
 }
 
 /** Whether it is of an hour that is not closed yet: that merge drops what is deleted. */

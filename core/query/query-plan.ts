@@ -151,11 +151,13 @@ export function planQuery<Row extends IndexRow>(
     const isSummed = finest !== undefined && finest.resolutionSeconds > 0;
     if (row.resolutionSeconds === 0 && (isSummed || spoken.has(familyIdOf(row)))) summed.add(row);
   }
+  // Of what a deletion takes in part, only finer blocks have the rest.
+  const read = chosen.map((one) => ({ ...one, spans: withoutSpans(one.spans, cutStepsOf(one.row)) }));
   const aside = asideRows.flatMap((row) => {
     const services = mayHoldCluster(row, request) ? askedServices(row, [{ start, end }], request) : NONE;
     return services.size === 0
       ? []
-      : [{ row, isAnswered: isAnsweredBy(chosen, row, services, { start, end }) }];
+      : [{ row, isAnswered: isAnsweredBy(read, row, services, { start, end }) }];
   });
   const blocks = chosen.flatMap((one) => plannedBlock(one, request, spoken, summed));
   const raw = blocks.filter(({ row }) => row.resolutionSeconds === 0);

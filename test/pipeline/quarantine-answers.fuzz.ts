@@ -7,12 +7,15 @@ import { test } from 'node:test';
 import { copyJob, listRewrites, requestRewrite } from '../../pipeline/block-rewrites.ts';
 import { compactBlocks, deleteMarkedBlocks, runCompactionJob } from '../../pipeline/compact-blocks.ts';
 import { deleteProfiles, listDeletions } from '../../pipeline/delete-profiles.ts';
+import { openBlockOf } from '../../pipeline/open-block.ts';
 import { planJobs } from '../../pipeline/plan-jobs.ts';
 import { listQuarantinedBlocks, quarantineBlock, restoreBlock } from '../../pipeline/quarantine-blocks.ts';
 import { rewriteBlocks } from '../../pipeline/rewrite-blocks.ts';
 import { roundStep, selectTree } from '../../pipeline/run-query.ts';
 import { sweepOrphans } from '../../pipeline/sweep-orphans.ts';
 import { SETTLE_MS } from '../../pipeline/tombstone-store.ts';
+import type { BlockRow } from '../../storage/block-catalog.ts';
+import { blockKey } from '../../storage/names.ts';
 import { CPU, RUNS, randomFrom, SEED } from '../core/block/fixtures.ts';
 import {
   ask,
@@ -34,6 +37,8 @@ class Fleet {
   readonly random: () => number;
   readonly batches: WindowRow[][] = [];
   readonly deletions: ((row: WindowRow) => boolean)[] = [];
+  /** What mends the blocks aside that are damaged. */
+  readonly damaged = new Map<string, () => void>();
 
   constructor(random: () => number) {
     this.random = random;
@@ -62,12 +67,48 @@ class Fleet {
     const live = await this.hub.catalog.find({ tenant: 'default', from: 0, until: this.hub.now });
     if (live.length === 0) return;
     const { blockId } = this.pick(live);
-    await quarantineBlock(this.hub, { blockId, reason: 'test', dryRun: false });
+    try {
+      await quarantineBlock(this.hub, { blockId, reason: 'test', dryRun: false });
+    } catch (error) {
+      assert.match((error as Error).message, /is what could be saved of block/);
+    }
   }
 
   async putSomeBack(all: boolean): Promise<void> {
-    for (const { blockId } of await listQuarantinedBlocks(this.hub))
-      if (all || this.random() < 0.4) await restoreBlock(this.hub, blockId);
+    for (const { blockId } of await listQuarantinedBlocks(this.hub)) {
+      if (!all && this.random() < 0.6) continue;
+      this.damaged.get(blockId)?.();
+      this.damaged.delete(blockId);
+      await restoreBlock(this.hub, blockId);
+    }
+  }
+
+  /** A section of a block goes bad, and what can be read of it is saved. When nothing can be, the bit flips back. */
+  async saveSome(): Promise<void> {
+    const live = await this.hub.catalog.find({ tenant: 'default', from: 0, until: this.hub.now });
+    if (live.length === 0) return;
+    const row = this.pick(live);
+    const mend = await this.damage(row);
+    const request = { blockId: row.blockId, salvage: true };
+    await requestRewrite(this.hub, request);
+    await runCompactionJob(this.hub, copyJob(request));
+    const isSaved = (await listRewrites(this.hub))[0]!.report !== undefined;
+    if (isSaved) this.damaged.set(row.blockId, mend);
+    else mend();
+  }
+
+  async damage(row: BlockRow): Promise<() => void> {
+    const { directory } = await openBlockOf(this.hub, row);
+    const dataset = this.pick(directory.datasets);
+    const section = this.pick([
+      dataset.seriesSection,
+      dataset.symbolsSection,
+      dataset.types[0]!.samplesSection,
+    ]);
+    const bytes = this.hub.stored.get(blockKey(row.tenant, row.level, row.blockId))!;
+    const flip = () => void (bytes[section.offset]! ^= 1);
+    flip();
+    return flip;
   }
 
   async deleteSome(): Promise<void> {
@@ -135,6 +176,7 @@ async function live(fleet: Fleet): Promise<void> {
     await fleet.check(2, 'before compaction');
     if (random() < 0.2) await fleet.deleteSome();
     if (random() < 0.2) await fleet.rewriteSome();
+    if (random() < 0.3) await fleet.saveSome();
     await fleet.compactAll();
     await fleet.check(2, 'after compaction');
     hub.now += SETTLE_MS;

@@ -1,6 +1,7 @@
 // What a block in quarantine does to answers, and what the rest of the hub does to it meanwhile.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { copyJob, listRewrites, requestRewrite } from '../../pipeline/block-rewrites.ts';
 import {
   compactBlocks,
   DELETION_GRACE_MS,
@@ -9,6 +10,7 @@ import {
 } from '../../pipeline/compact-blocks.ts';
 import { deleteProfiles, listDeletions } from '../../pipeline/delete-profiles.ts';
 import { enforceRetention } from '../../pipeline/enforce-retention.ts';
+import { openBlockOf } from '../../pipeline/open-block.ts';
 import { planJobs } from '../../pipeline/plan-jobs.ts';
 import {
   discardBlock,
@@ -223,4 +225,44 @@ test('what is given up is gone, and what waited with it goes on', async () => {
   hub.now += DELETION_GRACE_MS + 1;
   await deleteMarkedBlocks(hub);
   assert.ok(!hub.stored.has(blockKey('default', 0, shop)));
+});
+
+test('a family whose raw block lies aside is not rewritten from a coarser one', async () => {
+  const { hub } = await twoBlocks();
+  hub.now += 6 * DAY;
+  while ((await compactBlocks(hub, 'all')).jobs > 0);
+  const raw = await rawOf(hub);
+  await aside(hub, raw.blockId);
+  const cut = { start: START, end: START + 10 * MINUTE + 5000 };
+  await deleteProfiles(hub, { selector: '{service_name="cart"}', ...cut, reason: 'test' });
+  await publishRows(hub, [aRow({ start: START + 10 * MINUTE + 10_000, batch: 'c/n/b/9' })]);
+  hub.now += SETTLE_MS;
+  assert.equal((await rewriteBlocks(hub)).rewritten, 0);
+  assert.equal((await ask(hub)).completeness.asideBlocks, 1, 'the rest of the step is lacking');
+  await restoreBlock(hub, raw.blockId);
+  const before = await ask(hub);
+  assert.deepEqual([before.total, before.completeness.complete], [20_000_000n, true]);
+  assert.equal((await rewriteBlocks(hub)).rewritten, 1);
+  assert.equal((await ask(hub)).total, 20_000_000n);
+});
+
+test('of blocks that stand for the same, one at most lies aside', async () => {
+  const { hub, shop } = await twoBlocks();
+  await publishRows(hub, [aRow({ service: 'pay', batch: 'c/n/b/3' }), aRow({ batch: 'c/n/b/3' })]);
+  const row = (await liveRows(hub)).find(({ datasets }) => datasets.length === 2)!;
+  const { directory } = await openBlockOf(hub, row);
+  hub.stored.get(blockKey(row.tenant, row.level, row.blockId))![
+    directory.datasets[0]!.seriesSection.offset
+  ]! ^= 1;
+  const request = { blockId: row.blockId, salvage: true };
+  await requestRewrite(hub, request);
+  await runCompactionJob(hub, copyJob(request));
+  const { newBlockId } = (await listRewrites(hub))[0]!.report!;
+  await assert.rejects(aside(hub, newBlockId!), {
+    reason: 'invalid',
+    message: new RegExp(`is what could be saved of block ${row.blockId}, which is in quarantine`),
+  });
+  await aside(hub, shop);
+  await discardBlock(hub, { blockId: row.blockId, dryRun: false });
+  await aside(hub, newBlockId!);
 });

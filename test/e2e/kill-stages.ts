@@ -2,8 +2,11 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { compactBlocks, deleteMarkedBlocks } from '../../pipeline/compact-blocks.ts';
 import { deleteProfiles } from '../../pipeline/delete-profiles.ts';
+import { defaultHubSettings, type Hub, type HubSettings } from '../../pipeline/hub.ts';
+import { quarantineBlock } from '../../pipeline/quarantine-blocks.ts';
 import { setRetention } from '../../pipeline/retention-policies.ts';
 import { SETTLE_MS } from '../../pipeline/tombstone-store.ts';
+import type { BlockRow } from '../../storage/block-catalog.ts';
 import { randomFrom } from '../core/block/fixtures.ts';
 import { publishRows, randomBatch, type WindowRow } from '../pipeline/fleet-history.ts';
 import { type HubAt, openHubAt } from './hub-at.ts';
@@ -31,10 +34,23 @@ export interface Stage {
   readonly folder: string;
   readonly now: number;
   readonly rows: readonly WindowRow[];
+  /** Of whoever works on it; default the usual ones. */
+  readonly settings?: Partial<HubSettings>;
 }
+
+/** An hour of these stages is more than a job takes. */
+const SMALL_JOBS: Partial<HubSettings> = { compaction: { ...defaultHubSettings.compaction, bytesMax: 400 } };
 
 export function isDeleted({ service, start }: WindowRow): boolean {
   return service === 'shop' && start >= DELETED.start && start < DELETED.end;
+}
+
+/** The first block whose batches no other one holds. */
+export async function loneBlock(hub: Hub): Promise<BlockRow> {
+  const rows = await hub.catalog.find({ tenant: hub.tenant, from: START, until: START + HOUR });
+  const isShared = (row: BlockRow) =>
+    rows.some((other) => other !== row && other.batchIds.some((id) => row.batchIds.includes(id)));
+  return rows.find((row) => !isShared(row))!;
 }
 
 /** Makes stages one of another below a folder. */
@@ -56,6 +72,20 @@ export class Stages {
         hub,
         rows.filter(({ batch }) => batch === rows.at(-1)!.batch),
       );
+    });
+  }
+
+  /** The same, and more than a job takes. */
+  large(fresh: Stage): Stage {
+    return { ...fresh, settings: SMALL_JOBS };
+  }
+
+  /** The same with one block in quarantine. */
+  aside(fresh: Stage): Promise<Stage> {
+    return this.#next('aside', fresh, fresh.now, async (hub, rows) => {
+      const { blockId, batchIds } = await loneBlock(hub);
+      await quarantineBlock(hub, { blockId, reason: 'test', dryRun: false });
+      rows.splice(0, rows.length, ...rows.filter(({ batch }) => !batchIds.includes(batch)));
     });
   }
 

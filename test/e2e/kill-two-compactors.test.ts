@@ -25,7 +25,7 @@ const MOMENTS_MAX = 40;
 type Compactor = ChildProcessByStdio<Writable, Readable, Readable>;
 
 interface Said {
-  calls: number;
+  methods: string[];
   report: CompactionReport;
 }
 
@@ -92,15 +92,17 @@ class Race {
   }
 }
 
+/** Moments to stand still in, by the seed; plans look at each day of months, and one of these calls is like another. */
 async function race(t: TestContext): Promise<{ race: Race; calls: number; moments: number[] }> {
   const stages = new Stages(temporaryFolder(t), SEED);
   const running = new Race(stages, await stages.fresh());
   const { first, second } = await running.run(-1, 0);
   assert.equal(first.report.jobs + second.report.jobs, 1, 'one of two at once wins');
-  const { calls } = first.report.jobs === 1 ? first : second;
+  const { methods } = first.report.jobs === 1 ? first : second;
   const random = randomFrom(SEED);
-  const moments = Array.from({ length: calls }, (_, i) => i).sort(() => random() - 0.5);
-  return { race: running, calls, moments: moments.slice(0, Math.min(MOMENTS, MOMENTS_MAX)) };
+  const telling = methods.flatMap((method, n) => (method === 'find' ? [] : [n]));
+  const moments = telling.sort(() => random() - 0.5);
+  return { race: running, calls: telling.length, moments: moments.slice(0, Math.min(MOMENTS, MOMENTS_MAX)) };
 }
 
 test(`of two processes that compact one group at once, one wins and the other stops cleanly (seed ${SEED})`, async (t) => {

@@ -1,9 +1,9 @@
-import type { CompactionJob } from '../../core/compaction/plan-compaction.ts';
+import { type CompactionJob, isUnsealed } from '../../core/compaction/plan-compaction.ts';
 import { planJobs } from '../../pipeline/plan-jobs.ts';
 import { processBatches } from '../../pipeline/process-batches.ts';
 import type { BlockRow } from '../../storage/block-catalog.ts';
 import { blockKey } from '../../storage/names.ts';
-import { checkBlocks, checkSealedDays } from './check-blocks.ts';
+import { blocksOf, checkBlocks, checkSealedDays } from './check-blocks.ts';
 import { DAY_MS, HOUR_MS } from './expected-sums.ts';
 import { despiteFaults, type Host } from './simulated-hub.ts';
 import type { YearState } from './year-state.ts';
@@ -81,9 +81,15 @@ export class SimulatedCompaction {
     if (job.step === 'split') this.#state.splitHours.add(from);
     const when = `after ${job.step} of ${job.group}`;
     figures.compared += await checkBlocks(this.#state, from, until, when);
-    if (job.step !== 'join') return;
+    if (job.step !== 'join' || !(await this.#isAllSealed(from, until))) return;
     const days = [from / DAY_MS, until / DAY_MS] as const;
     figures.compared += await checkSealedDays(this.#state, ...days, [job.resolutionSeconds]);
+  }
+
+  /** What was put back while others were joined is in another block still. */
+  async #isAllSealed(from: number, until: number): Promise<boolean> {
+    const rows = await blocksOf(this.#state.hub.sound, from, until);
+    return !rows.some(isUnsealed) && (await this.#state.isDrained());
   }
 }
 

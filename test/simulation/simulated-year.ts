@@ -166,7 +166,16 @@ export class SimulatedYear {
     const { fleet, sums, figures } = this;
     const expected = { sums, retention: new ExpectedRetention(), loss: this.#loss };
     const chance = { random: this.#random, sampled: this.#sampled };
-    this.#state = { hub, fleet, figures, ...expected, ...chance, damaged: new Set(), splitHours: new Set() };
+    this.#state = {
+      hub,
+      fleet,
+      figures,
+      ...expected,
+      ...chance,
+      damaged: new Set(),
+      splitHours: new Set(),
+      isDrained: () => this.#isDrained(),
+    };
     this.#compaction = new SimulatedCompaction(this.#state);
     this.#deletions = new SimulatedDeletions(this.#state, YEAR_START);
     this.#damage = new SimulatedDamage(this.#state, YEAR_START);
@@ -389,6 +398,11 @@ export class SimulatedYear {
       await despiteFaults(() => processBatches(hub.process));
     }
     return assert.fail('batches stay on the queue although everything works');
+  }
+
+  async #isDrained(): Promise<boolean> {
+    const { visible, inFlight, dead } = await this.#hub.sound.queue.depth();
+    return visible + inFlight + dead === this.#deadLetters.count;
   }
 
   /** The fleet rests, and all that is under way comes to its end: every day is sealed, ranges are joined. */

@@ -20,4 +20,6 @@ export interface YearState {
   readonly damaged: Set<string>;
   /** Starts of hours whose blocks hold some services of their batches only. */
   readonly splitHours: Set<number>;
+  /** Whether all that came is stored, but for what lies among dead letters. */
+  readonly isDrained: () => Promise<boolean>;
 }

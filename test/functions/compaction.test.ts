@@ -1,6 +1,7 @@
 // From a schedule to merged blocks: planner, queue and workers over embedded storage.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { adminHandler } from '../../functions/admin.ts';
 import { openPlanner, plannerHandler } from '../../functions/compaction-planner.ts';
 import { compactionHandler } from '../../functions/compaction-worker.ts';
 import { CLEAN_UP_MS } from '../../functions/time-limit.ts';
@@ -16,7 +17,15 @@ import { blockKey } from '../../storage/names.ts';
 import { aBlockRow } from '../contracts/block-catalog.contract.ts';
 import { CPU } from '../core/block/fixtures.ts';
 import { batchOf, NOW } from '../pipeline/fixtures.ts';
-import { contextOf, type FunctionUnderTest, jobsEvent, openFunctionHub } from './function-events.ts';
+import {
+  callerWith,
+  contextOf,
+  type FunctionUnderTest,
+  httpEvent,
+  jobsEvent,
+  json,
+  openFunctionHub,
+} from './function-events.ts';
 
 const HOUR = 3_600_000;
 const SELECTION = { profileType: CPU, selector: '{}', start: NOW - 6 * HOUR, end: NOW };
@@ -251,4 +260,38 @@ test('a planner that is called with anything else says so', async (t) => {
 
 test('a planner needs to know where jobs go', () => {
   assert.throws(() => openPlanner({}), /lacks CINDERBLOCK_COMPACTION_QUEUE_URL;/);
+});
+
+test('a block is set aside by an administrator at once, and rewritten by the worker that the next plan tells', async (t) => {
+  const { under, hub, messages, plan, work } = await openCompaction(t);
+  await fill(hub, 2, 1);
+  const admin = adminHandler(under.open);
+  const call = async (method: string, message: object) => {
+    const options = {
+      body: JSON.stringify(message),
+      headers: { 'content-type': 'application/json' },
+      authorizer: callerWith('admin'),
+    };
+    const result = await admin(httpEvent(`/cinderblock.v1.AdminService/${method}`, options), contextOf());
+    assert.equal(result.statusCode, 200, result.body);
+    return json(result);
+  };
+  const before = await answers(hub);
+  const [first, second] = (await liveBlocks(hub)).map(({ blockId }) => blockId);
+  await call('QuarantineBlock', { blockId: first, reason: 'test' });
+  assert.deepEqual(
+    (await liveBlocks(hub)).map(({ blockId }) => blockId),
+    [second],
+  );
+  await call('RestoreBlock', { blockId: first });
+  assert.deepEqual(await answers(hub), before);
+  await call('RewriteBlock', { blockId: first });
+  await plan('recent');
+  assert.equal(messages.length, 1);
+  assert.deepEqual(await work(messages[0]!), NONE_BACK);
+  const [{ rewrites }, left] = [await call('ListBlockRewrites', {}), await liveBlocks(hub)];
+  assert.deepEqual([rewrites[0].current, rewrites[0].problem, left.length], [true, '', 2]);
+  await call('QuarantineBlock', { blockId: first, reason: 'test' });
+  await call('DiscardBlock', { blockId: first });
+  assert.equal(await hub.catalog.get(first!, { withAside: true }), undefined);
 });

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import { RetryableError } from '../../core/errors.ts';
+import { copyJob, listRewrites, requestRewrite } from '../../pipeline/block-rewrites.ts';
 import { listQuarantinedGroups } from '../../pipeline/compaction-quarantine.ts';
 import { ingestBatch } from '../../pipeline/ingest-batch.ts';
 import { planJobs } from '../../pipeline/plan-jobs.ts';
@@ -81,6 +82,19 @@ function isLeased(folder: string): boolean {
   database.close();
   return held;
 }
+
+test('a block is rewritten in the thread, like any job', async (t) => {
+  const { hub, thread, blocks, answer } = await openHubWithBlocks(t);
+  const before = await answer();
+  const { blockId } = (await blocks())[0]!;
+  await requestRewrite(hub, { blockId, salvage: false });
+  const [copy] = (await planJobs(hub, 'recent')).jobs;
+  assert.deepEqual(copy, copyJob({ blockId, salvage: false }));
+  assert.deepEqual(await thread.run(copy!), { jobs: 1 });
+  const [record] = await listRewrites(hub);
+  assert.deepEqual([record!.doneAt !== undefined, record!.report!.isCurrent], [true, true]);
+  assert.deepEqual(await answer(), before);
+});
 
 test('a job merges blocks in its thread, and tells what it counted', async (t) => {
   const { thread, job, blocks, answer, telemetry, workers } = await openHubWithBlocks(t);

@@ -39,7 +39,11 @@ const machine = {
 };
 console.log(report.toMarkdown(machine).replace('`npm run bench`', '`npm run bench:range`'));
 console.log(
-  'Files are in the cache of the system. Starting Node.js is not in "cold", and is in "since start".',
+  [
+    'Cold is the first answer of a new process: nothing of it was compiled, optimized or kept before, by Node.js either',
+    '(NODE_COMPILE_CACHE is not set). Files are in the cache of the system, from the second process of a question on at the latest.',
+    'Starting Node.js and loading modules is not in "cold", and is in "since start", which includes reading TypeScript.',
+  ].join('\n'),
 );
 const missed = report.missed();
 if (missed.length > 0) console.log(`targets missed: ${missed.map(({ name }) => name).join('; ')}`);
@@ -71,6 +75,7 @@ async function inProcess(kind: string, start: number): Promise<RangeMeasurement>
   const script = join(import.meta.dirname, 'long-range-process.ts');
   const args = [folder, fleet.service, fleet.profileType, start, END, kind].map(String);
   const options = ['--disable-warning=ExperimentalWarning', script, ...args];
-  const { stdout } = await promisify(execFile)(process.execPath, options);
+  const { NODE_COMPILE_CACHE: _, ...env } = process.env;
+  const { stdout } = await promisify(execFile)(process.execPath, options, { env });
   return JSON.parse(stdout);
 }

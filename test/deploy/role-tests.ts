@@ -78,12 +78,16 @@ const CASES: readonly RoleCase[] = [
         'PutObject blocks',
         'GetObject blocks',
         'PutObject quarantine',
+        'GetObject sealed',
       ] as const),
       ...([
         'ListObjects *',
         'PutItem block#x',
         'PutItem spans#x',
         'PutItem buckets#x',
+        'GetItem block#x',
+        'Query spans#x',
+        'GetItem tenant#x',
         'ReceiveMessage batches',
       ] as const),
     ],
@@ -93,12 +97,13 @@ const CASES: readonly RoleCase[] = [
         'DeleteObject blocks',
         'DeleteObject quarantine',
         'OverwriteObject blocks',
+        'PutObject sealed',
+        'DeleteObject sealed',
       ] as const),
       ...([
         'GetItem clusters',
         'PutItem ledger#x',
         'PutItem tenant#x',
-        'GetItem block#x',
         'DeleteItem block#x',
         'PutItem api-token#x',
       ] as const),
@@ -127,6 +132,7 @@ const CASES: readonly RoleCase[] = [
         'GetObject inbox',
         'PutObject inbox',
         'GetObject quarantine',
+        'GetObject sealed',
       ] as const),
       ...(['PutItem block#x', 'PutItem clusters', 'PutItem ledger#x', 'DeleteItem block#x'] as const),
       'PutItem setting#x',
@@ -227,6 +233,7 @@ const CASES: readonly RoleCase[] = [
     role: 'CompactionWorker',
     allowed: [
       ...(['GetObject blocks', 'PutObject blocks', 'DeleteObject blocks', 'ListObjects *'] as const),
+      ...(['GetObject sealed', 'PutObject sealed'] as const),
       ...([
         'GetItem block#x',
         'PutItem block#x',
@@ -248,6 +255,7 @@ const CASES: readonly RoleCase[] = [
         'DeleteObject inbox',
         'GetObject quarantine',
         'PutObject quarantine',
+        'DeleteObject sealed',
       ] as const),
       ...([
         'DeleteItem block#x',
@@ -270,6 +278,7 @@ const CASES: readonly RoleCase[] = [
         'PutObject blocks',
         'DeleteObject blocks',
         'DeleteObject inbox',
+        'DeleteObject sealed',
         'ListObjects *',
       ] as const),
       ...([
@@ -291,6 +300,7 @@ const CASES: readonly RoleCase[] = [
         'PutObject inbox',
         'GetObject quarantine',
         'DeleteObject quarantine',
+        'PutObject sealed',
       ] as const),
       ...([
         'PutItem clusters',

@@ -198,9 +198,10 @@ async function readSeries({ selection, source, values }: Query) {
 }
 
 async function answerLabels(query: Query): Promise<void> {
-  const { selection, source, label, output } = query;
+  const { selection, source, label, output, terminal } = query;
   const { selector, start, end } = selection;
-  const names = await source.labels({ name: label, selector, start, end });
+  const { names, completeness } = await source.labels({ name: label, selector, start, end });
+  if (completeness?.complete === false) for (const note of completeness.notes) terminal.note(`note: ${note}`);
   if (output === 'json') return deliver(query, [jsonText({ selector, start, end, label, names })]);
   return deliver(query, [names.map((name) => `${name}\n`).join('')]);
 }

@@ -1,12 +1,15 @@
 import middy from '@middy/core';
+import { parseRollUpLabels, withRollUp } from '../core/compaction/compaction-rules.ts';
 import { RetryableError } from '../core/errors.ts';
 import { runCompactionJob } from '../pipeline/compact-blocks.ts';
 import type { Hub } from '../pipeline/hub.ts';
 import { fromJobMessage } from '../pipeline/job-message.ts';
 import { compileLinearRegex } from '../pipeline/linear-regex.ts';
+import type { CompactorEnvironment } from './environment.ts';
 import { type InvocationContext, once, withTelemetry } from './invocation.ts';
 import { type FunctionHub, openHub } from './open-hub.ts';
 import type { SqsResult } from './processor.ts';
+import type { Variables } from './read-environment.ts';
 import { timeLimit } from './time-limit.ts';
 
 /** Messages of the queue of jobs, as far as they are used. */
@@ -56,7 +59,14 @@ async function run(hub: Hub, job: NonNullable<ReturnType<typeof fromJobMessage>>
   }
 }
 
-// Deletions may have regular expressions.
-export const handler = compactionHandler(
-  once(() => openHub({ service: 'compaction-worker', compileRegex: compileLinearRegex })),
-);
+/** @throws RejectedError('invalid') that names a label that cannot be rolled up; Error that names the variables that are missing */
+export function openCompactor(variables: Variables = process.env): FunctionHub {
+  // Deletions may have regular expressions.
+  const opened = openHub({ service: 'compaction-worker', variables, compileRegex: compileLinearRegex });
+  const { CINDERBLOCK_ROLL_UP_LABELS: labels = '' }: Partial<CompactorEnvironment> = variables;
+  const { settings } = opened.hub;
+  const compaction = withRollUp(settings.compaction, parseRollUpLabels(labels));
+  return { ...opened, hub: { ...opened.hub, settings: { ...settings, compaction } } };
+}
+
+export const handler = compactionHandler(once(openCompactor));

@@ -15,8 +15,6 @@ export interface HubEnvironment {
   CINDERBLOCK_STAGE: string;
   /** What the names of cluster roles begin with; the cluster's id is the rest. */
   CINDERBLOCK_CLUSTER_ROLE_PREFIX: string;
-  /** Labels that series lose from windows of 1 h on, separated by commas; absent = none. */
-  CINDERBLOCK_ROLL_UP_LABELS?: string;
 }
 
 /** Functions that tell operators how a cluster gets in. */
@@ -48,6 +46,12 @@ export interface QueryWorkerEnvironment {
 export interface PlannerEnvironment extends HubEnvironment {
   /** Where jobs go. */
   CINDERBLOCK_COMPACTION_QUEUE_URL: string;
+}
+
+/** The function that runs jobs of compaction. */
+export interface CompactorEnvironment extends HubEnvironment {
+  /** Labels that series lose from windows of 1 h on, separated by commas; absent = none. */
+  CINDERBLOCK_ROLL_UP_LABELS?: string;
 }
 
 /** What schedules say to the planner: whether to look at what is recent, or at all that there is. */

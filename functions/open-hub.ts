@@ -1,7 +1,6 @@
 import { gunzip } from '../api/gunzip.ts';
-import { parseRollUpLabels, withRollUp } from '../core/compaction/compaction-rules.ts';
 import { RejectedError } from '../core/errors.ts';
-import { defaultHubSettings, type Hub, type HubSettings } from '../pipeline/hub.ts';
+import { defaultHubSettings, type Hub } from '../pipeline/hub.ts';
 import { openAwsStorage } from '../storage/aws/open-aws-storage.ts';
 import { zstdCodec } from '../storage/zstd-codec.ts';
 import type { AdminEnvironment, HubEnvironment } from './environment.ts';
@@ -93,16 +92,10 @@ export function openHub(options: OpenOptions): FunctionHub {
     clock,
     random: Math.random,
     tenant: environment.CINDERBLOCK_TENANT,
-    settings: settingsOf(variables),
+    settings: defaultHubSettings,
     telemetry,
   };
   return { hub, telemetry, rolePrefix };
-}
-
-/** @throws RejectedError('invalid') that names a label that cannot be rolled up */
-function settingsOf({ CINDERBLOCK_ROLL_UP_LABELS: labels = '' }: Variables): HubSettings {
-  const compaction = withRollUp(defaultHubSettings.compaction, parseRollUpLabels(labels));
-  return { ...defaultHubSettings, compaction };
 }
 
 function noRegex(): never {

@@ -2,7 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
-import type { HubEnvironment, PlannerEnvironment } from '../functions/environment.ts';
+import type { CompactorEnvironment, HubEnvironment, PlannerEnvironment } from '../functions/environment.ts';
 import { BLOCKS, INBOX, SEALED } from '../storage/names.ts';
 import { acknowledge } from './acknowledge.ts';
 import { HubFunction } from './hub-function.ts';
@@ -69,7 +69,7 @@ export class WorkerFunction extends HubFunction {
   constructor(
     scope: Construct,
     id: string,
-    props: HubFunctionsProps & { environment: HubEnvironment; jobs: JobQueue },
+    props: HubFunctionsProps & { environment: CompactorEnvironment; jobs: JobQueue },
   ) {
     super(scope, id, {
       ...props,

@@ -55,6 +55,7 @@ export class Compaction extends Construct {
     const { config, storage, functions } = props;
     const { alarms } = functions;
     const environment = hubEnvironment(config, storage);
+    const rollUp = config.rollUpLabels.join(',');
     const { compactionPlanner, compactionWorker, housekeeper } = config.reservedConcurrency;
     const missed = new DeadQueue(this, 'Missed', 'missed-schedules', alarms);
     const jobs = new JobQueue(this, 'Jobs', { workerTimeout: WORKER_TIMEOUT, alarms });
@@ -65,7 +66,8 @@ export class Compaction extends Construct {
       environment: { ...environment, CINDERBLOCK_COMPACTION_QUEUE_URL: jobs.queue.queueUrl },
     });
     this.worker = new WorkerFunction(this, 'Worker', {
-      ...{ ...functions, storage, jobs, environment, reservedConcurrency: compactionWorker },
+      ...{ ...functions, storage, jobs, reservedConcurrency: compactionWorker },
+      environment: { ...environment, ...(rollUp !== '' && { CINDERBLOCK_ROLL_UP_LABELS: rollUp }) },
     });
     this.housekeeper = new HousekeeperFunction(this, 'Housekeeper', {
       ...{ ...common, environment, reservedConcurrency: housekeeper },

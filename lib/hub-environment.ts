@@ -22,6 +22,5 @@ export function hubEnvironment(config: HubConfig, { blocks, table, queue }: HubS
     CINDERBLOCK_TENANT: config.tenant,
     CINDERBLOCK_STAGE: config.stage,
     CINDERBLOCK_CLUSTER_ROLE_PREFIX: clusterRolePrefix(config),
-    ...(config.rollUpLabels.length > 0 && { CINDERBLOCK_ROLL_UP_LABELS: config.rollUpLabels.join(',') }),
   };
 }

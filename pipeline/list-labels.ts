@@ -3,6 +3,7 @@ import { type Labels, labelsKey, labelsOf, labelValue, SERVICE_NAME } from '../c
 import type { Matcher } from '../core/labels/matcher.ts';
 import { type ProfileType, parseProfileType } from '../core/labels/profile-type.ts';
 import { parseSelector } from '../core/labels/selector.ts';
+import { bothComplete, type Completeness } from '../core/query/completeness.ts';
 import { deletingSpan } from '../core/retention/tombstone.ts';
 import type { Hub } from './hub.ts';
 import { findRows, openParts, planRead, readParts, type SeriesSelection } from './read-blocks.ts';
@@ -63,12 +64,16 @@ export async function listServices(hub: Hub, range: TimeRange): Promise<ServiceR
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** Hears how complete a list is. Not called where the list is answered from the catalog alone. */
+export type TellCompleteness = (completeness: Completeness) => void;
+
 export async function listLabelNames(
   hub: Hub,
   request: TimeRange & { matchers: readonly string[] },
+  tell?: TellCompleteness,
 ): Promise<string[]> {
   const names = new Set<string>();
-  const found = await selectSeriesLabels(hub, request, { prefers: 'all' });
+  const found = await selectSeriesLabels(hub, request, { prefers: 'all' }, tell);
   for (const labels of found) for (const [name] of labels) names.add(name);
   return [...names].sort();
 }
@@ -76,6 +81,7 @@ export async function listLabelNames(
 export async function listLabelValues(
   hub: Hub,
   request: TimeRange & { name: string; matchers: readonly string[] },
+  tell?: TellCompleteness,
 ): Promise<string[]> {
   const { start, end, name } = request;
   if (request.matchers.every((matcher) => matcher === '' || matcher === '{}')) {
@@ -86,7 +92,7 @@ export async function listLabelValues(
       return (await listProfileTypes(hub, { start, end })).map((type) => type.id);
   }
   const values = new Set<string>();
-  const found = await selectSeriesLabels(hub, request, { groupBy: [name] });
+  const found = await selectSeriesLabels(hub, request, { groupBy: [name] }, tell);
   for (const labels of found) values.add(labelValue(labels, name));
   values.delete('');
   return [...values].sort();
@@ -96,11 +102,12 @@ export async function listLabelValues(
 export async function listSeries(
   hub: Hub,
   request: TimeRange & { matchers: readonly string[]; labelNames: readonly string[] },
+  tell?: TellCompleteness,
 ): Promise<Labels[]> {
   const wanted = new Set(request.labelNames);
   const distinct = new Map<string, Labels>();
   const prefers = wanted.size === 0 ? ('all' as const) : request.labelNames;
-  for (const labels of await selectSeriesLabels(hub, request, { prefers })) {
+  for (const labels of await selectSeriesLabels(hub, request, { prefers }, tell)) {
     const cut = wanted.size === 0 ? labels : labelsOf(labels.filter(([name]) => wanted.has(name)));
     if (cut.length > 0) distinct.set(labelsKey(cut), cut);
   }
@@ -129,13 +136,18 @@ async function selectSeriesLabels(
   hub: Hub,
   request: TimeRange & { matchers: readonly string[] },
   wanted: WantedLabels,
+  tell: TellCompleteness = () => undefined,
 ): Promise<Iterable<Labels>> {
   const selectors = request.matchers.length === 0 ? ['{}'] : request.matchers;
   const found = new Map<string, Labels>();
+  const completeness: Completeness[] = [];
   for (const selector of selectors) {
     const { matchers } = parseSelector(selector === '' ? '{}' : selector);
-    for (const labels of await seriesOf(hub, request, matchers, wanted)) found.set(labelsKey(labels), labels);
+    const series = await seriesOf(hub, request, matchers, wanted);
+    for (const labels of series.labelSets) found.set(labelsKey(labels), labels);
+    completeness.push(series.completeness);
   }
+  tell(completeness.reduce(bothComplete));
   return found.values();
 }
 
@@ -144,7 +156,7 @@ async function seriesOf(
   { start, end }: TimeRange,
   matchers: readonly Matcher[],
   wanted: WantedLabels,
-): Promise<Labels[]> {
+): Promise<{ labelSets: Labels[]; completeness: Completeness }> {
   const isVirtual = ({ name }: Matcher) => name.startsWith('__');
   const virtual = matchers.filter(isVirtual);
   const profileType = virtual.find(({ name, op }) => name === '__profile_type__' && op === '=')?.value;
@@ -172,7 +184,8 @@ async function seriesOf(
       });
     },
   );
-  return [...distinct.values()].filter((labels) => virtualMatch(hub, virtual, labels));
+  const labelSets = [...distinct.values()].filter((labels) => virtualMatch(hub, virtual, labels));
+  return { labelSets, completeness: blocks.completeness };
 }
 
 function virtualMatch(hub: Hub, matchers: readonly Matcher[], labels: Labels): boolean {

@@ -4,6 +4,7 @@ import { RejectedError } from '../../core/errors.ts';
 import type { CallTree } from '../../core/flamegraph/call-tree.ts';
 import { flameLevels, flameLevelsOfDiff } from '../../core/flamegraph/flame-levels.ts';
 import type { Labels } from '../../core/labels/labels.ts';
+import { bothComplete } from '../../core/query/completeness.ts';
 import type { Hub } from '../../pipeline/hub.ts';
 import {
   listLabelNames,
@@ -24,7 +25,7 @@ import {
 } from '../gen/querier/v1/querier_pb.js';
 import { TimeSeriesAggregationType } from '../gen/types/v1/types_pb.js';
 import { keepCallSite } from './call-site.ts';
-import { bothComplete, noteCompleteness } from './completeness-header.ts';
+import { noteCompleteness } from './completeness-header.ts';
 import { plainSelector } from './plain-selector.ts';
 import { maxNodesOf, trimmedDiff, trimmedTo } from './select-flamegraph.ts';
 import { queryRange } from './time-range.ts';
@@ -40,18 +41,21 @@ export const querierService: ServiceImpl<typeof QuerierService> = {
 
   async labelNames({ matchers, start, end }, context) {
     const { hub } = callOf(context);
-    return { names: await listLabelNames(hub, { matchers, ...queryRange(start, end, hub.clock()) }) };
+    const request = { matchers, ...queryRange(start, end, hub.clock()) };
+    return { names: await listLabelNames(hub, request, (found) => noteCompleteness(context, found)) };
   },
 
   async labelValues({ name, matchers, start, end }, context) {
     const { hub } = callOf(context);
     if (name === '') throw new RejectedError('invalid', 'name of the label is missing');
-    return { names: await listLabelValues(hub, { name, matchers, ...queryRange(start, end, hub.clock()) }) };
+    const request = { name, matchers, ...queryRange(start, end, hub.clock()) };
+    return { names: await listLabelValues(hub, request, (found) => noteCompleteness(context, found)) };
   },
 
   async series({ matchers, labelNames, start, end }, context) {
     const { hub } = callOf(context);
-    const sets = await listSeries(hub, { matchers, labelNames, ...queryRange(start, end, hub.clock()) });
+    const request = { matchers, labelNames, ...queryRange(start, end, hub.clock()) };
+    const sets = await listSeries(hub, request, (found) => noteCompleteness(context, found));
     return { labelsSet: sets.map((labels) => ({ labels: toPairs(labels) })) };
   },
 

@@ -3,12 +3,11 @@ import { encodeTree } from '../../core/flamegraph/tree-codec.ts';
 import type { DiffSide } from '../../core/flamegraph/tree-header.ts';
 import { sidesOfDiff } from '../../core/flamegraph/tree-sides.ts';
 import { trimSides } from '../../core/flamegraph/trim.ts';
-import type { Completeness } from '../../core/query/completeness.ts';
+import { bothComplete, type Completeness } from '../../core/query/completeness.ts';
 import { type Selection, selectTree } from '../../pipeline/run-query.ts';
 import { acceptsGzip } from '../accept-encoding.ts';
 import { gzip } from '../gunzip.ts';
 import type { Call, Route } from '../route.ts';
-import { bothComplete } from './completeness-header.ts';
 import { countIn, selectionIn } from './request-selection.ts';
 
 export const TREE_CONTENT_TYPE = 'application/vnd.cinderblock.tree';

@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib';
+import type { Completeness } from '../../core/query/completeness.ts';
 import { listLabelNames, listLabelValues, listServices } from '../../pipeline/list-labels.ts';
 import { selectPprof, selectSeries, selectTimeline, selectTree } from '../../pipeline/run-query.ts';
 import { openDataFolder } from '../data-folder.ts';
@@ -42,9 +43,16 @@ export async function folderSource(folder: string, terminal: Terminal): Promise<
       }));
       return { lines, completeness };
     },
-    labels: ({ name, selector, start, end }) => {
+    async labels({ name, selector, start, end }) {
       const request = { matchers: [selector], start, end };
-      return name === undefined ? listLabelNames(hub, request) : listLabelValues(hub, { ...request, name });
+      let completeness: Completeness | undefined;
+      const tell = (found: Completeness) => {
+        completeness = found;
+      };
+      const names = await (name === undefined
+        ? listLabelNames(hub, request, tell)
+        : listLabelValues(hub, { ...request, name }, tell));
+      return { names, completeness };
     },
     services: (range) => listServices(hub, range),
     close,

@@ -51,7 +51,8 @@ export interface QuerySource {
     stepMs: number,
     groupBy: readonly string[],
   ): Promise<{ lines: Line[]; completeness: Completeness }>;
-  labels(request: LabelRequest): Promise<string[]>;
+  /** `completeness` is absent where the list needed no block. */
+  labels(request: LabelRequest): Promise<{ names: string[]; completeness: Completeness | undefined }>;
   services(range: { start: number; end: number }): Promise<ServiceEntry[]>;
   close(): Promise<void>;
 }

@@ -56,11 +56,12 @@ export function serverSource(client: HubClient): QuerySource {
     async labels({ name, selector, start, end }: LabelRequest) {
       const request = { matchers: [selector], start: String(start), end: String(end) };
       const method = name === undefined ? 'LabelNames' : 'LabelValues';
-      const { answer } = await client.call(`${QUERIER}/${method}`, {
+      const { answer, headers } = await client.call(`${QUERIER}/${method}`, {
         ...request,
         ...(name !== undefined && { name }),
       });
-      return asArray(answer.names) as unknown as string[];
+      const completeness = headers.has(COMPLETENESS_HEADER) ? completenessIn(headers) : undefined;
+      return { names: asArray(answer.names) as unknown as string[], completeness };
     },
     async services(range) {
       const { answer } = await client.call(`${OURS}/ListServices`, range);

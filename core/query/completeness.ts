@@ -54,6 +54,27 @@ export function newCompleteness(): Completeness {
   };
 }
 
+/**
+ * Of an answer made from two: as incomplete, as late and as coarse as the worse of both. It cannot be gone on with: its
+ * sides may end at different times.
+ */
+export function bothComplete(a: Completeness, b: Completeness): Completeness {
+  return {
+    complete: a.complete && b.complete,
+    blocksRead: a.blocksRead + b.blocksRead,
+    bytesRead: a.bytesRead + b.bytesRead,
+    missingBlocks: a.missingBlocks + b.missingBlocks,
+    corruptBlocks: a.corruptBlocks + b.corruptBlocks,
+    asideBlocks: a.asideBlocks + b.asideBlocks,
+    samples: a.samples + b.samples,
+    samplesLost: a.samplesLost + b.samplesLost,
+    lagMs: Math.max(a.lagMs, b.lagMs),
+    resolutionSeconds: Math.max(a.resolutionSeconds, b.resolutionSeconds),
+    coveredMs: a.coveredMs + b.coveredMs,
+    notes: [...new Set([...a.notes, ...b.notes])],
+  };
+}
+
 /** Says what an answer lacks because labels that it depends on were rolled up, and what to do. */
 export function leftOutNote({ labels, start, end, resolutionSeconds }: LeftOutTime): string {
   const names = labels.join(' and ');

@@ -190,6 +190,8 @@ test('retention: a deletion by a label that is rolled up says how far it reaches
     query.out + query.notes,
     /pod is rolled up in windows of 1 h and more: what of the time from 20/,
   );
+  const values = await run(['query', 'labels', 'pod', '--from', String(NOW - HOUR)]);
+  assert.match(values.notes, /^note: pod is rolled up in windows of 1 h and more/m);
 });
 
 test('retention: a deletion says what it takes, asks, takes it, and proves it', async (t) => {

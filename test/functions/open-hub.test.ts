@@ -3,7 +3,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { openGate } from '../../functions/authorizer.ts';
+import { openCompactor } from '../../functions/compaction-worker.ts';
 import { openHub } from '../../functions/open-hub.ts';
+import { defaultHubSettings } from '../../pipeline/hub.ts';
 
 const VARIABLES = {
   AWS_REGION: 'eu-central-1',
@@ -24,9 +26,9 @@ test('a hub opens from its environment, and asks nobody', () => {
   assert.throws(() => hub.compileRegex('.*'), /matches no labels/);
 });
 
-test('labels are rolled up from 1 h on', () => {
-  const openWith = (labels: string) =>
-    openHub({ service: 'x', variables: { ...VARIABLES, CINDERBLOCK_ROLL_UP_LABELS: labels } });
+test('who merges blocks rolls labels up from 1 h on', () => {
+  const openWith = (labels: string) => openCompactor({ ...VARIABLES, CINDERBLOCK_ROLL_UP_LABELS: labels });
+  assert.deepEqual(openCompactor(VARIABLES).hub.settings, defaultHubSettings);
   const { resolutions } = openWith('pod,container_id').hub.settings.compaction;
   const rolledUp = resolutions.map(({ seconds, rollUp }) => [seconds, rollUp]);
   const labels = ['pod', 'container_id'];

@@ -1,8 +1,8 @@
 import type { CopyJob } from '../core/compaction/plan-rewrites.ts';
-import { CorruptBlockError, RejectedError } from '../core/errors.ts';
-import type { GroupLease } from './group-lease.ts';
+import { RejectedError } from '../core/errors.ts';
+import type { BlockRow } from '../storage/block-catalog.ts';
 import type { Hub } from './hub.ts';
-import { liveRow, type RewriteReport, type RewriteRequest, rewriteBlock } from './rewrite-block.ts';
+import type { RewriteReport, RewriteRequest } from './rewrite-block.ts';
 import { changeSharedSetting, readSharedSetting } from './shared-setting.ts';
 
 // A rewrite takes longer than a request may. So it is kept as a wish; the next plan makes a job of it, which runs where
@@ -58,6 +58,15 @@ export async function requestRewrite(hub: Hub, { blockId, salvage }: RewriteRequ
   return records.find((one) => one.blockId === blockId)!;
 }
 
+/** The row of a block that can be rewritten. @throws RejectedError('not-found') */
+export async function liveRow(hub: Hub, blockId: string): Promise<BlockRow> {
+  const row = await hub.catalog.get(blockId);
+  if (row !== undefined) return row;
+  const isAside = (await hub.catalog.get(blockId, { withAside: true })) !== undefined;
+  const rest = isAside ? ': it is in quarantine, put it back first' : '';
+  throw new RejectedError('not-found', `there is no live block ${blockId}${rest}`);
+}
+
 /** A job for each that waits. */
 export async function planCopies(hub: Hub): Promise<CopyJob[]> {
   return (await listRewrites(hub)).filter(isWaiting).map(copyJob);
@@ -68,53 +77,24 @@ export function copyJob({ blockId, salvage }: RewriteRequest): CopyJob {
   return { group: `copy-${blockId}`, step: 'copy', level: 0, resolutionSeconds: 0, ...alone, salvage };
 }
 
-/**
- * Rewrites the block of a job, and keeps what came of it. Answers undefined when nobody wishes it any more.
- * @throws whatever says nothing of the block itself: then it goes on to wait
- */
-export async function runCopy(hub: Hub, job: CopyJob, lease: GroupLease): Promise<RewriteRecord | undefined> {
-  const blockId = job.blockIds[0]!;
-  const wish = (await listRewrites(hub)).find((one) => isWaiting(one) && one.blockId === blockId);
-  if (wish === undefined) return undefined;
-  const done = { ...wish, ...(await outcomeOf(hub, wish, lease)), doneAt: hub.clock() };
-  await changeRecords(hub, (records) =>
-    trimmed(records.map((one) => (isWaiting(one) && one.blockId === blockId ? done : one))),
-  );
-  const { problem, report } = done;
-  const text = problem ?? (report?.isCurrent ? 'nothing to do' : `it is ${report?.newBlockId} now`);
-  hub.telemetry.log(problem === undefined ? 'info' : 'error', `rewrite of block ${blockId}: ${text}`);
-  return done;
-}
-
-async function outcomeOf(
-  hub: Hub,
-  wish: RewriteRequest,
-  lease: GroupLease,
-): Promise<Pick<RewriteRecord, 'report' | 'problem' | 'isDamaged'>> {
-  try {
-    return { report: toRecord(await rewriteBlock(hub, wish, lease)) };
-  } catch (error) {
-    if (!(error instanceof CorruptBlockError) && !(error instanceof RejectedError)) throw error;
-    return { problem: error.message, isDamaged: error instanceof CorruptBlockError };
-  }
-}
-
 /** As it is kept, and told. */
 export function toRecord({ lost, ...report }: RewriteReport): NonNullable<RewriteRecord['report']> {
   const kept = lost.slice(0, LOST_KEPT_MAX);
   return { ...report, lost: kept.map((one) => ({ ...one, total: String(one.total) })) };
 }
 
-function trimmed(records: readonly RewriteRecord[]): RewriteRecord[] {
+/** Without those that were done longest ago. */
+export function trimmed(records: readonly RewriteRecord[]): RewriteRecord[] {
   let done = 0;
   return records.filter((one) => isWaiting(one) || ++done <= DONE_KEPT_MAX);
 }
 
-function isWaiting({ doneAt }: RewriteRecord): boolean {
+export function isWaiting({ doneAt }: RewriteRecord): boolean {
   return doneAt === undefined;
 }
 
-function changeRecords(
+/** @throws RetryableError while somebody else changes them */
+export function changeRecords(
   hub: Hub,
   change: (records: RewriteRecord[]) => RewriteRecord[],
 ): Promise<RewriteRecord[]> {

@@ -1,12 +1,12 @@
 import type { BlockJob } from '../core/compaction/plan-rewrites.ts';
 import { RetryableError } from '../core/errors.ts';
 import { blockKey } from '../storage/names.ts';
-import { runCopy } from './block-rewrites.ts';
 import { listQuarantinedGroups, quarantineGroup, releaseGroup } from './compaction-quarantine.ts';
 import { GroupLease, LeaseLostError } from './group-lease.ts';
 import type { Hub } from './hub.ts';
-import { planJobs } from './plan-jobs.ts';
+import { type PlanScope, planJobs } from './plan-jobs.ts';
 import { type JobResult, runJob } from './run-compaction-job.ts';
+import { runCopy } from './run-copy.ts';
 
 /** What a round of compaction, or one job of it, did. */
 export interface CompactionReport {
@@ -28,7 +28,7 @@ export interface CompactionReport {
 export const DELETION_GRACE_MS = 600_000;
 
 /** Plans, and runs all jobs one after the other. */
-export async function compactBlocks(hub: Hub, scope: 'recent' | 'all' = 'recent'): Promise<CompactionReport> {
+export async function compactBlocks(hub: Hub, scope: PlanScope = 'recent'): Promise<CompactionReport> {
   return runCompactionJobs(hub, (await planJobs(hub, scope)).jobs);
 }
 

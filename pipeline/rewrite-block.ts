@@ -8,6 +8,7 @@ import { isSealed } from '../core/compaction/plan-compaction.ts';
 import { RejectedError, RetryableError } from '../core/errors.ts';
 import type { BlockRow } from '../storage/block-catalog.ts';
 import { blockKey } from '../storage/names.ts';
+import { liveRow } from './block-rewrites.ts';
 import type { GroupLease } from './group-lease.ts';
 import type { Hub } from './hub.ts';
 import { openBlockOf } from './open-block.ts';
@@ -83,15 +84,6 @@ async function swapIn(hub: Hub, row: BlockRow, copy: BlockRow, lost: readonly Lo
   if (await changeCatalog(hub, { ...leaves, add: [copy] })) return;
   await hub.objects.delete(blockKey(copy.tenant, copy.level, copy.blockId));
   throw new RetryableError(`block ${blockId} was merged away or set aside meanwhile`);
-}
-
-/** @throws RejectedError('not-found') */
-export async function liveRow(hub: Hub, blockId: string): Promise<BlockRow> {
-  const row = await hub.catalog.get(blockId);
-  if (row !== undefined) return row;
-  const isAside = (await hub.catalog.get(blockId, { withAside: true })) !== undefined;
-  const rest = isAside ? ': it is in quarantine, put it back first' : '';
-  throw new RejectedError('not-found', `there is no live block ${blockId}${rest}`);
 }
 
 async function copyOf(

@@ -174,6 +174,18 @@ export class ExpectedSums {
     return sums;
   }
 
+  /** Of one service and type, over windows that start in [start, end), ms. */
+  ofSpan(service: string, type: string, { start, end }: { start: number; end: number }): bigint {
+    let sum = 0n;
+    for (let day = Math.floor(start / DAY_MS); day * DAY_MS < end; day++)
+      for (const known of this.#byDay.get(day) ?? []) {
+        const { window, value } = known;
+        const isMeant = window.service === service && window.type === type && isCounted(known);
+        if (isMeant && window.start >= start && window.start < end) sum += value;
+      }
+    return sum;
+  }
+
   /** Path of names → sum, of a sampled service over whole days [from, until). */
   stacks(service: string, type: string, from: number, until: number): Map<string, bigint> {
     const prefix = keyOf(service, type, '');

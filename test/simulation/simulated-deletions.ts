@@ -18,6 +18,9 @@ const PROVEN_WITHIN_MS = 36 * HOUR_MS;
 /** Edges are chosen where blocks as fine as they are will still be there when they are rewritten. */
 const MARGIN_MS = 60 * HOUR_MS;
 
+/** Nodes sample three times a day. */
+const SLOT_MS = DAY_MS / 3;
+
 interface Chosen {
   readonly selector: string;
   readonly matches: (window: Window, cluster: string) => boolean;
@@ -148,11 +151,13 @@ export class SimulatedDeletions {
     const kind = random();
     const between = (from: number, to: number) => now - from - random() * (to - from);
     let [start, end] = [0, 0];
-    if (kind < 0.2) [start, end] = [between(0, 8 * HOUR_MS), now];
+    if (kind < 0.2) [start, end] = [between(0, 12 * HOUR_MS), now];
     else if (kind < 0.4) start = between(6 * HOUR_MS, 72 * HOUR_MS);
     else if (kind < 0.6) start = between(4 * DAY_MS, 12 * DAY_MS);
     else if (kind < 0.7 && before !== undefined) start = before.start + (random() - 0.5) * DAY_MS;
     else start = between(20 * DAY_MS, Math.max(21 * DAY_MS, now - this.#yearStart));
+    // Where there are windows: after a time at which nodes sample.
+    if (end === 0) start = Math.floor(start / SLOT_MS) * SLOT_MS + random() * 0.5 * HOUR_MS;
     const longest = start < now - 12 * DAY_MS ? 20 * DAY_MS : 2 * DAY_MS;
     if (end === 0) end = Math.min(now, start + HOUR_MS / 4 + random() ** 2 * longest);
     const range = { start: this.#edge(start), end: this.#edge(end) };

@@ -47,7 +47,7 @@ const LEDGER_KEEP_MS = 31 * DAY_MS;
 const LATE_MS = 72 * HOUR_MS - 5 * MINUTE_MS;
 /** Shares of hours in which it happens. */
 const RATES = {
-  ...{ deletion: 0.015, wornOut: 0.01, destroyedDisk: 0.02, hubAway: 0.002, workersAway: 0.002 },
+  ...{ deletion: 0.03, wornOut: 0.01, destroyedDisk: 0.02, hubAway: 0.002, workersAway: 0.002 },
   ...{ nodeOffline: 0.0004 },
 };
 /** Share of days on which jobs take little for some hours. */
@@ -81,7 +81,7 @@ export interface YearResult {
   /** By kind. */
   readonly faults: Readonly<Record<string, number>>;
   readonly deaths: number;
-  /** What the hub logged as errors while nothing was damaged. */
+  /** What the hub logged as errors: scrubs name each block that is damaged. */
   readonly errors: readonly string[];
   readonly cpuSeconds: number;
   /** Most resident memory of the whole process: fleet, model and checks included. */
@@ -218,7 +218,7 @@ export class SimulatedYear {
     if (await this.#upload()) {
       if (this.#random() < 24 * RATES.wornOut) await this.#wearOut();
       // What is deleted while it is on the queue, too.
-      if (this.#random() < RATES.deletion) await this.#deletions.deleteSome(false);
+      if (this.#random() < 2 * RATES.deletion) await this.#deletions.deleteSome(false);
       await this.#work('recent');
     }
     hub.now = Math.max(hub.now, start + HOUR_MS + 20 * MINUTE_MS);
@@ -281,7 +281,7 @@ export class SimulatedYear {
   /** Its spool is gone; the agent goes on counting. */
   #destroyDisk(node: SimulatedNode): void {
     const lost = node.spool.filter(({ id }) => !this.sums.hasCome(id));
-    this.figures.event('batches were lost with them', lost.length);
+    this.figures.event('disks of agents: batches were lost with them', lost.length);
     node.spool.length = 0;
   }
 

@@ -43,6 +43,8 @@ function ran(result: SimulationResult): string {
   const { outcomes, compared, orphans, expiredBlocks, expiryJobs, failedJobs, damagedJobs } = figures;
   const { rewritten, deletionsDone, deletedSamples, skippedJobs, scrubbedBlocks, provenMs } = figures;
   const hours = [...provenMs].sort((a, b) => a - b).map((ms) => ms / 3_600_000);
+  const damaged = errors.flatMap((text) => /^scrub: block (\S+) is/.exec(text)?.[1] ?? []);
+  const others = errors.filter((text) => !damaged.some((id) => text.includes(id)));
   return [
     `${days} days, scale ${scale}, seed ${seed}: ${count(batches)} batches with ${count(samples)} samples, in ${seconds} s (${Math.round(cpuSeconds)} s of CPU).`,
     '',
@@ -52,7 +54,7 @@ function ran(result: SimulationResult): string {
     `- ${count(hours.length)} deletions took ${count(deletedSamples)} samples out of answers at once. That no block holds any of them was proven after ${hour(hours[hours.length >> 1])} in the middle, ${hour(hours.at(-1))} at most; ${count(rewritten)} blocks were rewritten for it, ${count(deletionsDone)} deletions left force.`,
     `- Retention took ${count(expiredBlocks)} blocks whole, and services or clusters out of ${count(expiryJobs)} others.`,
     `- ${count(orphans)} objects without a row were swept, ${count(scrubbedBlocks)} blocks were scrubbed. ${count(damagedJobs)} jobs failed for a damaged block, ${failedJobs} for another reason; ${count(skippedJobs)} were left to others.`,
-    `- ${errors.length} errors were logged by the hub while nothing was damaged.`,
+    `- ${count(errors.length - others.length)} errors were logged about blocks that were damaged, ${others.length} about anything else.`,
   ].join('\n');
 }
 

@@ -1,4 +1,5 @@
 import middy from '@middy/core';
+import type { PlanScope } from '../pipeline/plan-jobs.ts';
 import { sendJobs } from '../pipeline/send-jobs.ts';
 import { openJobQueue } from '../storage/aws/sqs-job-queue.ts';
 import type { JobQueue } from '../storage/job-queue.ts';
@@ -20,13 +21,15 @@ export function openPlanner(variables: Variables = process.env): PlannerHub {
   return { ...opened, jobs: openJobQueue(awsPlace(variables), url) };
 }
 
+const SCOPES: readonly PlanScope[] = ['fresh', 'recent', 'all'];
+
 /** Called by schedules: says what there is to compact, and lets others do it. Answers how many jobs it sent. */
 export function plannerHandler(open: () => PlannerHub) {
   return middy<PlannerEvent, { jobs: number }>()
     .use(withTelemetry(open))
     .handler(async ({ scope }) => {
-      if (scope !== 'recent' && scope !== 'all')
-        throw new Error(`the scope of a plan is recent or all, not ${JSON.stringify(scope)}`);
+      if (!SCOPES.includes(scope))
+        throw new Error(`the scope of a plan is one of ${SCOPES.join(', ')}, not ${JSON.stringify(scope)}`);
       const { hub, jobs } = open();
       return { jobs: await sendJobs(hub, jobs, scope) };
     });

@@ -54,9 +54,9 @@ export interface CompactorEnvironment extends HubEnvironment {
   CINDERBLOCK_ROLL_UP_LABELS?: string;
 }
 
-/** What schedules say to the planner: whether to look at what is recent, or at all that there is. */
+/** What schedules say to the planner: how far back to look. pipeline/plan-jobs.ts. */
 export interface PlannerEvent {
-  scope: 'recent' | 'all';
+  scope: 'fresh' | 'recent' | 'all';
 }
 
 /** What is done beside compaction, and how often. */

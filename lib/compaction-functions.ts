@@ -76,8 +76,8 @@ export class WorkerFunction extends HubFunction {
       bundle: 'compaction-worker',
       description: 'Merges and downsamples blocks',
       environment: { ...props.environment },
-      // The bound of docs/design/0004-compaction-and-resolutions.md, and some.
-      memoryMiB: 3008,
+      // A whole core, which is all that a job uses; and nearly twice the bound of docs/design/0004-compaction-and-resolutions.md.
+      memoryMiB: 1769,
       timeout: WORKER_TIMEOUT,
     });
     const { blocks, table } = props.storage;

@@ -23,11 +23,11 @@ export interface CompactionProps {
 }
 
 /**
- * What may come again is looked at often; all that there is, for what came too late and for long ranges, now and then. Each
- * plan reads all rows of five days, which at five minutes would cost as much as merging does.
+ * The newest hours are looked at often; all that there is, for late batches, days to seal and long ranges, now and then. A
+ * plan reads all rows of its time: of the five days that batches can come for, every ten minutes, it would cost five times as much.
  */
 const PLANS: readonly (Schedule & { event: PlannerEvent })[] = [
-  { id: 'Recent', rate: 'rate(10 minutes)', event: { scope: 'recent' } },
+  { id: 'Fresh', rate: 'rate(10 minutes)', event: { scope: 'fresh' } },
   { id: 'All', rate: 'rate(1 hour)', event: { scope: 'all' } },
 ];
 
@@ -39,9 +39,13 @@ const BACKLOG_MAX_SECONDS = 7200;
 
 /** Of what planners tell: with shorter ones, every other period would be empty. */
 const PLAN_PERIOD = Duration.minutes(10);
+/** Of what only a plan of all can tell. */
+const ALL_PERIOD = Duration.hours(1);
 
-/** Periods without a plan after which its schedule is taken for dead, and with a backlog after which it is one. */
-const PLAN_PERIODS = 3;
+/** Periods without a plan after which its schedule is taken for dead. */
+const SILENT_PERIODS = 3;
+/** Periods of a plan of all, each with a backlog, after which it is one. */
+const BACKLOG_PERIODS = 2;
 
 /** Few, large blocks of many small ones: a planner, workers, and who deletes what they leave. */
 export class Compaction extends Construct {
@@ -79,18 +83,18 @@ export class Compaction extends Construct {
   }
 
   #addAlarms({ config, functions: { alarms: topic } }: CompactionProps): void {
-    const planned = (metricName: string, statistic: string) =>
+    const planned = (metricName: string, statistic: string, period = PLAN_PERIOD) =>
       new Metric({
         namespace: METRICS_NAMESPACE,
         metricName,
         dimensionsMap: { service: 'compaction-planner', stage: config.stage },
         statistic,
-        period: PLAN_PERIOD,
+        period,
       });
     addAlarm(this, 'Backlog', 'compaction-behind', {
-      metric: planned('compaction_backlog_seconds', 'Maximum'),
+      metric: planned('compaction_backlog_seconds', 'Maximum', ALL_PERIOD),
       above: BACKLOG_MAX_SECONDS,
-      periods: PLAN_PERIODS,
+      periods: BACKLOG_PERIODS,
       topic,
     });
     addAlarm(this, 'Quarantined', 'quarantined-groups', {
@@ -102,7 +106,7 @@ export class Compaction extends Construct {
       metric: planned('compaction_plans_total', 'Sum'),
       above: 1,
       whenBelow: true,
-      periods: PLAN_PERIODS,
+      periods: SILENT_PERIODS,
       topic,
     });
   }

@@ -18,7 +18,7 @@ const DAY_MS = 24 * 3_600_000;
 /**
  * Plans day by day, so that memory holds the rows of one: those name the batches that may come again. Each day is read in
  * one search, so that a plan never sees a part of a swap; each row once, as a block is of the day in which it begins.
- * @param from of the first day
+ * @param from begins an hour, and should begin a day: of one that it cuts, the rest is planned
  * @param joins whether it goes back far enough to see long ranges whole, and says which to join
  * @param see is told of every block
  */
@@ -59,11 +59,12 @@ export async function planDays(
   return plan;
 }
 
-/** Days from that of a time on; the last one with what is of the days to come, by clocks that differ. */
+/** Days from a time on; the last one with what is of the days to come, by clocks that differ. */
 function daysOf(from: number, now: number): { from: number; until: number }[] {
   const days: { from: number; until: number }[] = [];
   const today = Math.floor(now / DAY_MS) * DAY_MS;
-  for (let day = Math.floor(from / DAY_MS) * DAY_MS; day < today; day += DAY_MS)
-    days.push({ from: day, until: day + DAY_MS });
-  return [...days, { from: today, until: today + 3 * DAY_MS }];
+  let start = from;
+  for (let end = (Math.floor(from / DAY_MS) + 1) * DAY_MS; end <= today; start = end, end += DAY_MS)
+    days.push({ from: start, until: end });
+  return [...days, { from: start, until: today + 3 * DAY_MS }];
 }

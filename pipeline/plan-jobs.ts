@@ -1,4 +1,4 @@
-import { checkCompactionRules } from '../core/compaction/compaction-rules.ts';
+import { type CompactionRules, checkCompactionRules } from '../core/compaction/compaction-rules.ts';
 import { planCopies } from './block-rewrites.ts';
 import { dropGoneGroups, listQuarantinedGroups, type QuarantinedGroup } from './compaction-quarantine.ts';
 import type { Hub } from './hub.ts';
@@ -16,25 +16,32 @@ export interface CompactionPlan {
   readonly backlogAgeMs: number;
 }
 
-const DAY_MS = 24 * 3_600_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** What a fresh plan looks back at least. */
+const FRESH_MS = 6 * HOUR_MS;
+
+/**
+ * How far back a plan looks. `fresh`: at the newest hours, where nearly all there is to do comes up; `recent`: at all that
+ * batches can still come for; `all`: also at what came too late for that, and at long ranges to join. A plan reads the rows of
+ * its time with all batches that they name, so how often which is made is what planning costs.
+ */
+export type PlanScope = 'fresh' | 'recent' | 'all';
 
 /**
  * Plans what to compact.
- * @param scope `recent` looks at what batches can still come for, and is cheap; `all` also at what came too late for
- *   that, and at long ranges to join
  * @throws RejectedError('invalid') when the settings contradict each other
  */
-export async function planJobs(hub: Hub, scope: 'recent' | 'all'): Promise<CompactionPlan> {
+export async function planJobs(hub: Hub, scope: PlanScope): Promise<CompactionPlan> {
   const { compaction, lateWindowMs } = hub.settings;
   checkCompactionRules(compaction, lateWindowMs);
   const now = hub.clock();
-  const joined = compaction.resolutions.reduce((most, { joinMs }) => Math.max(most, joinMs), 0);
-  const horizon = compaction.sealAfterMs + 2 * DAY_MS + (scope === 'all' ? 2 * joined + 30 * DAY_MS : 0);
+  const from = Math.max(0, beginOf(scope, compaction, now));
   const before = await listQuarantinedGroups(hub);
   const named = new Set(before.flatMap(({ blockIds }) => blockIds));
   const there = new Set<string>();
   // What a short look back sees of a long range is not all of it.
-  const days = await planDays(hub, { from: Math.max(0, now - horizon), joins: scope === 'all' }, (row) => {
+  const days = await planDays(hub, { from, joins: scope === 'all' }, (row) => {
     if (named.has(row.blockId)) there.add(row.blockId);
   });
   const quarantined = await dropGoneGroups(hub, before, there);
@@ -50,4 +57,13 @@ export async function planJobs(hub: Hub, scope: 'recent' | 'all'): Promise<Compa
   hub.telemetry.gauge('compaction_backlog_seconds', plan.backlogAgeMs / 1000);
   hub.telemetry.gauge('compaction_quarantined_groups', quarantined.length);
   return plan;
+}
+
+/** At the beginning of an hour or a day: a plan sees these whole. */
+function beginOf(scope: PlanScope, { resolutions, sealAfterMs }: CompactionRules, now: number): number {
+  if (scope === 'fresh') return Math.floor((now - FRESH_MS) / HOUR_MS) * HOUR_MS;
+  const recent = sealAfterMs + 2 * DAY_MS;
+  const joined = resolutions.reduce((most, { joinMs }) => Math.max(most, joinMs), 0);
+  const horizon = scope === 'recent' ? recent : recent + 2 * joined + 30 * DAY_MS;
+  return Math.floor((now - horizon) / DAY_MS) * DAY_MS;
 }

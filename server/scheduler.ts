@@ -3,7 +3,7 @@ import { deleteMarkedBlocks, runCompactionJob } from '../pipeline/compact-blocks
 import { enforceRetention } from '../pipeline/enforce-retention.ts';
 import { forgetAgents } from '../pipeline/forget-agents.ts';
 import type { Hub } from '../pipeline/hub.ts';
-import { planJobs } from '../pipeline/plan-jobs.ts';
+import { type PlanScope, planJobs } from '../pipeline/plan-jobs.ts';
 import { processBatches } from '../pipeline/process-batches.ts';
 import { rewriteBlocks } from '../pipeline/rewrite-blocks.ts';
 import { scrubBlocks } from '../pipeline/scrub-blocks.ts';
@@ -79,7 +79,7 @@ function storeBatches(hub: Hub): Job {
 }
 
 function mergeBlocks(hub: Hub, runJob: JobRunner): Job {
-  const run = () => mergeRound(hub, 'recent', runJob);
+  const run = () => mergeRound(hub, 'fresh', runJob);
   return { name: 'compact-blocks', idleMs: COMPACT_EVERY_MS, run };
 }
 
@@ -89,7 +89,7 @@ function mergeOldBlocks(hub: Hub, runJob: JobRunner): Job {
   return { name: 'compact-old-blocks', idleMs: COMPACT_ALL_EVERY_MS, run };
 }
 
-async function mergeRound(hub: Hub, scope: 'recent' | 'all', runJob: JobRunner): Promise<boolean> {
+async function mergeRound(hub: Hub, scope: PlanScope, runJob: JobRunner): Promise<boolean> {
   let merged = 0;
   for (const job of (await planJobs(hub, scope)).jobs) merged += (await runJob(job)).jobs;
   return merged > 0;

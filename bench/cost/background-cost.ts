@@ -7,6 +7,8 @@ import { priceOf } from './list-prices.ts';
 
 /** What finding the blocks of an hour reads besides them. docs/design/0003. */
 export const FIND_READ_UNITS = 18;
+/** What a search for the blocks of a day reads besides them: 12 queries and 2 gets. */
+const SEARCH_READ_UNITS = 7;
 /** An hour is summed again in the 10 minutes after its end, and at five ages; each time all of it. pipeline/sum-loss.ts. */
 const SUM_FRESH_SECONDS = 600;
 const SUM_AGES = 5;
@@ -19,22 +21,31 @@ const WRITE_UNIT_BYTES = 1024;
 /** Read at most by one check for damage, which happens every hour: SCRUB_BYTES_MAX of pipeline/scrub-blocks.ts. */
 const SCRUB_GIGABYTES = 2 ** 30 / 1e9;
 
-/** Each plan reads the rows of all blocks that batches may still come for, and now and then those of older ones too. */
+/** Each plan reads the rows of all blocks of its days; those that are not sealed name the batches that they hold. */
 export function plans(
-  { batches, blocks }: { batches: number; blocks: number },
+  { batches, blocks, storedGb }: { batches: number; blocks: number; storedGb: number },
   shape: HubShape,
 ): CostComponent {
-  const { monthSeconds, planHours, batchIdBytes, batchIdMs, blocksPerMerge, lambdaCoreSpeed } = ASSUMPTIONS;
-  const count = monthSeconds / shape.planSeconds + monthSeconds / shape.planAllSeconds;
+  const { monthSeconds, planFreshHours, planAllHours, blocksPerMerge, lambdaCoreSpeed } = ASSUMPTIONS;
+  const { familyMib, servicesPerNode, namedBatchBytes, namedBatchMs } = ASSUMPTIONS;
   const hours = monthSeconds / 3600;
-  const ids = (batches / hours) * planHours;
-  const rows = 3 * planHours + blocks / hours / blocksPerMerge;
-  const units = FIND_READ_UNITS + rows + Math.ceil((ids * batchIdBytes) / READ_UNIT_BYTES);
-  const usd =
-    calls(count) +
-    compute(count, (ids * batchIdMs) / lambdaCoreSpeed + units, shape.plannerMemoryMb) +
-    priceOf('dynamoReadUnit', count * units);
-  return perBatch('plans', usd, `${Math.round(units)} read units every ${shape.planSeconds} s`);
+  const families = Math.max(1, (storedGb * 1e9) / hours / (familyMib * 2 ** 20));
+  // A block names the batches whose rows it has, and a batch has rows of as many services as its node.
+  const named = (batches / hours) * Math.min(families, servicesPerNode);
+  const costOf = (count: number, planHours: number) => {
+    const searches = Math.ceil(planHours / 24) + 1;
+    const rows = 3 * families * planHours + blocks / hours / blocksPerMerge;
+    const bytes = named * planHours * namedBatchBytes;
+    const units = searches * SEARCH_READ_UNITS + rows + Math.ceil(bytes / READ_UNIT_BYTES);
+    const cpuMs = (named * planHours * namedBatchMs) / lambdaCoreSpeed + units;
+    const usd =
+      calls(count) + compute(count, cpuMs, shape.plannerMemoryMb) + priceOf('dynamoReadUnit', count * units);
+    return { usd, units: Math.round(units) };
+  };
+  const fresh = costOf(monthSeconds / shape.planSeconds, planFreshHours);
+  const all = costOf(monthSeconds / shape.planAllSeconds, planAllHours);
+  const note = `${fresh.units} read units every ${shape.planSeconds} s, ${all.units} every ${shape.planAllSeconds} s`;
+  return perBatch('plans', fresh.usd + all.usd, note);
 }
 
 /** The ledger of the hour that goes on is read in every run, half of it in the mean; that of an hour that is over, whole. */

@@ -29,7 +29,7 @@ export interface HubShape {
   readonly plannerMemoryMb: number;
   readonly workerMemoryMb: number;
   readonly housekeeperMemoryMb: number;
-  /** How often compaction is planned, s: of what may come again, and of all that there is. */
+  /** How often compaction is planned, s: of the newest hours, and of all that there is. */
   readonly planSeconds: number;
   readonly planAllSeconds: number;
   /** How often what was lost is summed, s. */
@@ -75,13 +75,20 @@ export const ASSUMPTIONS = {
   blocksPerMerge: 12,
   /** Compaction's CPU per batch, in that of the processor. It has one core, whatever the memory. */
   compactionCpu: 1,
+  /** Hours of more than so much, stored, MiB, are split into shards before they are closed: a third on top. */
+  splitMib: 320,
+  splitCpu: 1 / 3,
   /** A job waits for storage so long, ms. */
   jobWaitMs: 1000,
-  /** Blocks whose batches may still come are this old at most, h: a plan reads their rows, with the ids of all batches. */
-  planHours: 132,
-  /** An id of a batch: stored, bytes; reading and comparing it, ms of a core. */
-  batchIdBytes: 1.6,
-  batchIdMs: 0.0008,
+  /** A plan of the newest hours, and one of all, read so many hours of blocks that name their batches, in the mean. */
+  planFreshHours: 6.5,
+  planAllHours: 132,
+  /** Blocks of an hour are ended behind so much, stored, MiB; so many services run on a node. */
+  familyMib: 64,
+  servicesPerNode: 20,
+  /** A batch that a row names: stored as its part of a run, bytes; reading and comparing it, ms of a core. */
+  namedBatchBytes: 0.3,
+  namedBatchMs: 0.000011,
   /** Reading and adding up a record of the ledger, ms of a core: 3 s for a day of 1,000 nodes. */
   lossRecordMs: 0.002,
   /** A call of the housekeeper waits for the table and the bucket so long, ms. */

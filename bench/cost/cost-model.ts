@@ -61,7 +61,7 @@ export function monthlyBill(inputs: CostInputs, cpu: BatchCpu, shape: HubShape):
     objects(flow),
     storage(flow, inputs),
     compaction(flow, cpu, shape),
-    plans(flow, shape),
+    plans({ ...flow, storedGb: newlyStoredGigabytes(flow) }, shape),
     lossSums(flow, inputs, shape),
     housekeeping(storedGigabytes(flow, inputs), shape),
     heartbeats(inputs, shape),
@@ -243,15 +243,24 @@ function storage(flow: Flow, inputs: CostInputs): CostComponent {
   return perBatch('storage', priceOf('s3GbMonth', gb), `${round(gb)} GB kept`);
 }
 
-function storedGigabytes({ batches, bytes }: Flow, { retentionDays }: CostInputs): number {
+function storedGigabytes(flow: Flow, { retentionDays }: CostInputs): number {
   const days = ASSUMPTIONS.monthSeconds / 86_400;
-  return ((batches * bytes) / 1e9) * (retentionDays / days) * (1 / ASSUMPTIONS.storedReduction);
+  return newlyStoredGigabytes(flow) * (retentionDays / days);
+}
+
+/** What comes in within a month, as it is stored. */
+function newlyStoredGigabytes({ batches, bytes }: Flow): number {
+  return (batches * bytes) / 1e9 / ASSUMPTIONS.storedReduction;
 }
 
 /** PUTs, GETs and write units of blocks are in other components. */
-function compaction({ batches, bytes, blocks }: Flow, cpu: BatchCpu, shape: HubShape): CostComponent {
-  const { blocksPerMerge, compactionCpu, jobWaitMs, lambdaCoreSpeed } = ASSUMPTIONS;
-  const ms = cpu.processorMs * compactionCpu * (bytes / 100_000);
+function compaction(flow: Flow, cpu: BatchCpu, shape: HubShape): CostComponent {
+  const { batches, bytes, blocks } = flow;
+  const { monthSeconds, blocksPerMerge, compactionCpu, splitMib, splitCpu } = ASSUMPTIONS;
+  const { jobWaitMs, lambdaCoreSpeed } = ASSUMPTIONS;
+  const hourMib = (newlyStoredGigabytes(flow) * 1e9) / (monthSeconds / 3600) / 2 ** 20;
+  const passes = compactionCpu + (hourMib > splitMib ? splitCpu : 0);
+  const ms = cpu.processorMs * passes * (bytes / 100_000);
   const jobs = blocks / blocksPerMerge;
   const usd =
     compute(batches, ms / lambdaCoreSpeed, shape.workerMemoryMb) +

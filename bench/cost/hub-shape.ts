@@ -6,7 +6,7 @@ export const HUB_SHAPE: HubShape = {
   processorMemoryMb: 1769,
   queryMemoryMb: 1769,
   plannerMemoryMb: 3008,
-  workerMemoryMb: 3008,
+  workerMemoryMb: 1769,
   housekeeperMemoryMb: 3008,
   planSeconds: 600,
   planAllSeconds: 3600,

@@ -253,9 +253,25 @@ test('a job that is too long for a message puts its group aside, and others are 
   assert.equal(group!.blockIds.length, 100);
 });
 
+test('while jobs wait, plans of new hours send none; a plan of all does, and who has a job twice leaves it', async (t) => {
+  const { hub, messages, plan, work } = await openCompaction(t);
+  await fill(hub, 4, 2);
+  await fill(hub, 4, 30);
+  const before = await answers(hub);
+  assert.deepEqual(await plan('fresh'), { jobs: 1 }, 'what is older than some hours is for a plan of all');
+  assert.deepEqual(await plan('fresh'), { jobs: 0 });
+  assert.deepEqual(await plan('all'), { jobs: 2 });
+  for (const message of messages.splice(0)) assert.deepEqual(await work(message), NONE_BACK);
+  assert.deepEqual(await plan('all'), { jobs: 0 });
+  assert.deepEqual(await answers(hub), before);
+});
+
 test('a planner that is called with anything else says so', async (t) => {
   const { plan } = await openCompaction(t);
-  await assert.rejects(plan('everything'), /the scope of a plan is recent or all, not "everything"/);
+  await assert.rejects(
+    plan('everything'),
+    /the scope of a plan is one of fresh, recent, all, not "everything"/,
+  );
 });
 
 test('a planner needs to know where jobs go', () => {

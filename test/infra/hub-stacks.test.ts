@@ -388,9 +388,9 @@ describe('schedules', () => {
       .filter(({ Target }) => nameOf(Target.Arn) === `<${functionNamed(hub.compaction, name).id}>`)
       .map(({ ScheduleExpression, Target }) => [ScheduleExpression, JSON.parse(Target.Input)]);
 
-  test('compaction is planned every ten minutes, and all that there is every hour', () => {
+  test('compaction of the newest hours is planned every ten minutes, and of all that there is every hour', () => {
     assert.deepEqual(callsOf('CompactionPlanner'), [
-      ['rate(10 minutes)', { scope: 'recent' }],
+      ['rate(10 minutes)', { scope: 'fresh' }],
       ['rate(1 hour)', { scope: 'all' }],
     ]);
   });

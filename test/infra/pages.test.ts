@@ -79,7 +79,7 @@ test('the model of costs has the settings that are deployed', () => {
   const schedules = hub.compaction.all('AWS::Scheduler::Schedule');
   const secondsOf = (name: string) =>
     secondsBetween(schedules.find(({ id }) => id.startsWith(name))!.Properties.ScheduleExpression);
-  assert.equal(secondsOf('CompactionPlansRecent'), HUB_SHAPE.planSeconds);
+  assert.equal(secondsOf('CompactionPlansFresh'), HUB_SHAPE.planSeconds);
   assert.equal(secondsOf('CompactionPlansAll'), HUB_SHAPE.planAllSeconds);
   assert.equal(secondsOf('CompactionTasksSumLoss'), HUB_SHAPE.lossSumSeconds);
   const tasks = schedules.filter(({ id }) => id.startsWith('CompactionTasks'));

@@ -24,8 +24,8 @@ function block(blockId: string, minTime: number, maxTime: number, rest: Partial<
 }
 
 /** A hub with blocks of many days; `searches` is what was asked of its catalog, `looked` whose rows were looked up. */
-async function watchedHub(rows: readonly BlockRow[]) {
-  const hub = memoryHub(NOW);
+async function watchedHub(rows: readonly BlockRow[], now = NOW) {
+  const hub = memoryHub(now);
   for (const row of rows) await hub.catalog.publish(row);
   const searches: { search: BlockSearch; found: string[] }[] = [];
   const looked: string[] = [];
@@ -71,6 +71,20 @@ for (const [scope, days] of [
     assert.deepEqual(looked, []);
   });
 }
+
+test('a plan of what is fresh reads the newest hours alone, each of them whole', async () => {
+  for (const now of [NOW, NOW + 40 * 60_000, NOW - 3 * HOUR]) {
+    const { hub, searches } = await watchedHub(daysOfBlocks(3), now);
+    const { jobs } = await planJobs(hub, 'fresh');
+    const first = Math.floor((now - 6 * HOUR) / HOUR) * HOUR;
+    assert.equal(searches[0]!.search.from, first);
+    const found = searches.flatMap((one) => one.found);
+    assert.equal(found.length, daysOfBlocks(3).filter((row) => row.minTime >= first).length);
+    assert.ok(jobs.length > 0 && jobs.length <= 7);
+    const all = new Set((await planJobs(hub, 'recent')).jobs.map((job) => JSON.stringify(job)));
+    for (const job of jobs) assert.ok(all.has(JSON.stringify(job)), 'a plan of more has the same job');
+  }
+});
 
 test('a group in quarantine leaves when all of its blocks are gone, and only then', async () => {
   const old = block('old', NOW - 200 * DAY, NOW - 199 * DAY);

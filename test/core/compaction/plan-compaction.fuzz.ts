@@ -235,8 +235,8 @@ for (const [name, rules] of [
         if (random() < 0.8) rows = settle(rows, now, random, rules);
       }
       const last = now;
-      // What is split waits once more.
-      for (const end = now + 3 * rules.closeAfterMs; now < end; now += rules.closeAfterMs)
+      // What is late waits, what comes of a split waits again, and what it pulls out of rest may have to be split once more.
+      for (const end = now + 6 * rules.closeAfterMs; now < end; now += rules.closeAfterMs)
         rows = settle(rows, now, random, rules);
       const closed = new Set(
         rows.flatMap((row) => (row.resolutionSeconds > 0 ? familiesOf(row.batchIds) : [])),

@@ -7,6 +7,7 @@ import { GroupLease, LeaseLostError } from './group-lease.ts';
 import type { Hub } from './hub.ts';
 import { retentionRules } from './retention-policies.ts';
 import { type BlockJobRunner, restingGroups } from './rewrite-blocks.ts';
+import { runAll } from './run-all.ts';
 import { changeCatalog } from './swap-blocks.ts';
 
 /** What retention took, or would take. */
@@ -48,7 +49,7 @@ export async function planRetentionNow(hub: Hub): Promise<RetentionPlan<BlockRow
  * follow as those of merged blocks do; what expired in part is rewritten. A crash at any step leaves blocks that are
  * dropped by the next run.
  * @param runJob runs what rewrites a block; default here
- * @throws RetryableError when storage does not answer: run it again
+ * @throws RetryableError when storage does not answer, for one block or at all: run it again
  */
 export async function enforceRetention(
   hub: Hub,
@@ -111,11 +112,11 @@ async function rewritePartly(
 ): Promise<number> {
   const resting = await restingGroups(hub);
   let rewritten = 0;
-  for (const row of rows) {
+  await runAll(rows, async (row) => {
     await lease.keep();
     const job = expiryJob(row);
     if (!resting.has(job.group)) rewritten += (await runJob(job)).jobs;
-  }
+  });
   return rewritten;
 }
 

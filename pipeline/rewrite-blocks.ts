@@ -5,6 +5,7 @@ import { blocksAround } from './blocks-around.ts';
 import { runCompactionJob } from './compact-blocks.ts';
 import { listQuarantinedGroups } from './compaction-quarantine.ts';
 import type { Hub } from './hub.ts';
+import { runAll } from './run-all.ts';
 import { INBOX_AGE_MS } from './sweep-orphans.ts';
 import { endDeletions, loadTombstones, SETTLE_MS } from './tombstone-store.ts';
 
@@ -24,7 +25,7 @@ export interface RewriteReport {
  * Takes what was deleted out of blocks that no merge will touch soon, one after the other. What fails is left, and the
  * others go on.
  * @param runJob runs what rewrites a block; default here
- * @throws RetryableError when storage does not answer: run it again
+ * @throws RetryableError when storage does not answer for one of them: run it again
  */
 export async function rewriteBlocks(
   hub: Hub,
@@ -33,11 +34,11 @@ export async function rewriteBlocks(
   const report: RewriteReport = { rewritten: 0, left: 0, done: 0 };
   const tombstones = (await loadTombstones(hub)).settled(hub.clock(), SETTLE_MS);
   if (tombstones.isEmpty) return report;
-  for (const job of await jobsOf(hub, tombstones)) {
+  await runAll(await jobsOf(hub, tombstones), async (job) => {
     const { jobs } = await runJob(job);
     report.rewritten += jobs;
     report.left += 1 - jobs;
-  }
+  });
   report.done = await endDone(hub, tombstones);
   return report;
 }

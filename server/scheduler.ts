@@ -6,6 +6,7 @@ import type { Hub } from '../pipeline/hub.ts';
 import { type PlanScope, planJobs } from '../pipeline/plan-jobs.ts';
 import { processBatches } from '../pipeline/process-batches.ts';
 import { rewriteBlocks } from '../pipeline/rewrite-blocks.ts';
+import { runAll } from '../pipeline/run-all.ts';
 import { scrubBlocks } from '../pipeline/scrub-blocks.ts';
 import { sumLoss } from '../pipeline/sum-loss.ts';
 import { sweepOrphans } from '../pipeline/sweep-orphans.ts';
@@ -91,7 +92,9 @@ function mergeOldBlocks(hub: Hub, runJob: JobRunner): Job {
 
 async function mergeRound(hub: Hub, scope: PlanScope, runJob: JobRunner): Promise<boolean> {
   let merged = 0;
-  for (const job of (await planJobs(hub, scope)).jobs) merged += (await runJob(job)).jobs;
+  await runAll((await planJobs(hub, scope)).jobs, async (job) => {
+    merged += (await runJob(job)).jobs;
+  });
   return merged > 0;
 }
 

@@ -192,7 +192,8 @@ function chooseVersion<Row extends IndexRow>(
 ): Chosen<Row> | undefined {
   if (spans.length === 0 || versions.length === 0) return undefined;
   const finest = versions[0]!;
-  const finestWhole = versions.find((row) => !isPartial(row.batchIds));
+  // Of blocks that retention took series from, the coarsest has the most: those that are finer cannot stand for it.
+  const finestWhole = versions.find((row) => !isPartial(row.batchIds)) ?? versions.at(-1);
   for (const row of [...versions].reverse()) {
     if (row !== finest && !allows(row.resolutionSeconds)) continue;
     if (row !== finestWhole && isCut(row)) continue;

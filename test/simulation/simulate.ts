@@ -26,7 +26,13 @@ const memory = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 const [BEGIN, END] = ['<!-- figures of a run: npm run simulate writes them -->', '<!-- end of figures -->'];
 
 if (values.from !== undefined) {
-  tell(JSON.parse(readFileSync(values.from, 'utf8').trim().split('\n').at(-1)!));
+  tell(
+    JSON.parse(
+      readFileSync(values.from, 'utf8')
+        .split('\n')
+        .findLast((line) => line.startsWith('{'))!,
+    ),
+  );
   process.exit();
 }
 const failure = await simulate().then(

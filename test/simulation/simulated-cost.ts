@@ -15,7 +15,7 @@ export interface CostLine {
 const UNITS = { publish: 3, swappedBlock: 4, forget: 2, find: 18, ledgerHour: 4 };
 const MESSAGES_PER_REQUEST = 10;
 /** A function that compacts has a whole core and more with this memory, MB. */
-const COMPACTION_MEMORY_MB = 3008;
+const COMPACTION_MEMORY_MB = 1769;
 const DAYS_PER_MONTH = 30.4;
 
 /** What the time between the ends of two months, or since the beginning, cost by the calls that were counted in it. */

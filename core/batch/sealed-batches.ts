@@ -2,27 +2,22 @@ import { type BatchRun, batchRunOf } from '../block/batch-runs.ts';
 import type { Codec } from '../block/codec.ts';
 import { ByteReader } from '../wire/byte-reader.ts';
 import { ByteWriter } from '../wire/byte-writer.ts';
+import { type PackedKind, packBytes, unpackBytes } from '../wire/packed-bytes.ts';
 
 // When a day is sealed its blocks lose the ids of their batches, which are most of what an index row weighs. They are
 // kept here, beside the blocks, for as long as one of these batches may come again. A batch of many services may lie in
 // several blocks, so each is named by service. Agents number the batches of a boot one after the other, so that boot and
 // service are a range or two: a day of 1,000 nodes with 20 services each is 30 KB.
 //
-// Bytes: magic u32 "CBSB", format version u16, flags u16 (0), raw length u32, CRC-32 of the packed bytes u32, and these.
-// Raw, all numbers LEB128:
+// Packed as core/wire/packed-bytes.ts says. Raw, all numbers LEB128:
 //   services   count, then each as length and UTF-8; ascending by code unit, each once
 //   boots      count, then each as length and UTF-8 of cluster/node/boot, ascending, each once; and its services:
 //              count, at least 1; each as its distance in the list from the one before (the first: from -1) less 1, and
 //              its ranges: count, at least 1; each as its distance from the end of the one before (the first: from -1),
 //              and its length less 1. Ranges do not touch. A batch that no number ends is named whole, as [-1, 0).
 
-const FORMAT = 'sealed batches';
-const MAGIC = 0x42534243;
-const VERSION = 1;
-const HEADER_LENGTH = 16;
-
-/** Most that an object may unfold to. A job takes in 320 MiB of batches, each with a header of its own. */
-const RAW_BYTES_MAX = 256 * 1024 * 1024;
+/** A job takes in 320 MiB of batches, each with a header of its own: its object unfolds to less. */
+const KIND: PackedKind = { magic: 0x42534243, name: 'sealed batches', rawBytesMax: 256 * 1024 * 1024 }; // "CBSB"
 
 /** Sequence numbers [first, end) one behind the other: first, end, first, end, … Ascending, and none touch. */
 type Ranges = readonly number[];
@@ -50,16 +45,7 @@ export class SealedBatches {
 
   /** The same batches and services give the same bytes. */
   encode(codec: Codec): Uint8Array {
-    const raw = this.#encodeRaw();
-    const packed = codec.compress(raw);
-    const out = new ByteWriter(HEADER_LENGTH + packed.length);
-    out.u32(MAGIC);
-    out.u16(VERSION);
-    out.u16(0);
-    out.u32(raw.length);
-    out.u32(codec.crc32(packed));
-    out.bytes(packed);
-    return out.finish();
+    return packBytes(codec, KIND, this.#encodeRaw());
   }
 
   #encodeRaw(): Uint8Array {
@@ -85,7 +71,7 @@ export class SealedBatches {
 
   /** @throws MalformedInputError */
   static decode(bytes: Uint8Array, codec: Codec): SealedBatches {
-    const input = new ByteReader(unpacked(bytes, codec), FORMAT);
+    const input = new ByteReader(unpackBytes(codec, KIND, bytes), KIND.name);
     const names: string[] = [];
     for (let left = input.count(); left > 0; left--) names.push(nextName(input, names.at(-1)));
     const boots = new Map<string, ReadonlyMap<string, Ranges>>();
@@ -172,20 +158,6 @@ function writeRanges(out: ByteWriter, ranges: Ranges): void {
     out.varint(ranges[i + 1]! - ranges[i]! - 1);
     before = ranges[i + 1]!;
   }
-}
-
-function unpacked(bytes: Uint8Array, codec: Codec): Uint8Array {
-  const input = new ByteReader(bytes, FORMAT);
-  if (input.u32() !== MAGIC) input.fail('does not begin as one');
-  const version = input.u16();
-  if (version !== VERSION) input.fail(`has format version ${version}, this reads ${VERSION}`);
-  if (input.u16() !== 0) input.fail('has unknown flags');
-  const rawLength = input.u32();
-  if (rawLength > RAW_BYTES_MAX) input.fail(`unfolds to ${rawLength} bytes, the limit is ${RAW_BYTES_MAX}`);
-  const crc = input.u32();
-  const packed = input.take(input.remaining);
-  if (codec.crc32(packed) !== crc) input.fail('its checksum does not match');
-  return codec.decompress(packed, rawLength);
 }
 
 function nextName(input: ByteReader, last: string | undefined): string {

@@ -3,11 +3,9 @@ import { test } from 'node:test';
 import { RetryableError } from '../../core/errors.ts';
 import { compactBlocks, DELETION_GRACE_MS, deleteMarkedBlocks } from '../../pipeline/compact-blocks.ts';
 import { LEASE_MS } from '../../pipeline/group-lease.ts';
-import { defaultHubSettings, type Hub } from '../../pipeline/hub.ts';
+import { defaultHubSettings } from '../../pipeline/hub.ts';
 import { planJobs } from '../../pipeline/plan-jobs.ts';
 import { roundStep } from '../../pipeline/run-query.ts';
-import { withFaults } from '../../storage/faults/with-faults.ts';
-import { parseBlockKey } from '../../storage/names.ts';
 import { randomFrom } from '../core/block/fixtures.ts';
 import {
   type Answer,
@@ -18,11 +16,9 @@ import {
   randomBatch,
   type WindowRow,
 } from './fleet-history.ts';
+import { assertObjects, DAY, HOUR, killedAt, START } from './kill-at-every-step.ts';
 import { type MemoryHub, memoryHub } from './memory-hub.ts';
 
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
-const START = 1_700_006_400_000;
 const QUESTION = { start: START, end: START + 3 * DAY, service: 'shop', maxPoints: 240 };
 const STEP = roundStep((QUESTION.end - QUESTION.start) / QUESTION.maxPoints);
 
@@ -45,38 +41,8 @@ async function filledHub(): Promise<{ hub: MemoryHub; rows: WindowRow[] }> {
   return { hub, rows };
 }
 
-/** The same hub as a process sees it that is killed within its nth call of storage: before it is done, or after. */
-function killedAt(hub: MemoryHub, n: number, when: 'fail-before' | 'fail-after'): Hub & { calls(): number } {
-  let calls = 0;
-  const plan = () => {
-    const call = calls++;
-    if (call < n) return 'none' as const;
-    // What is dead makes no further call, and hears no answer of the last one.
-    return call === n ? when : ('fail-before' as const);
-  };
-  return {
-    ...hub,
-    clock: () => hub.now,
-    objects: withFaults(hub.objects, plan),
-    catalog: withFaults(hub.catalog, plan),
-    leases: withFaults(hub.leases, plan),
-    registry: withFaults(hub.registry, plan),
-    calls: () => calls,
-  };
-}
-
 async function assertAnswer(hub: MemoryHub, wanted: Answer, when: string): Promise<void> {
   assert.deepEqual(await ask(hub, QUESTION), wanted, when);
-}
-
-/** Every block of the catalog has its object. */
-async function assertObjects(hub: MemoryHub): Promise<void> {
-  const rows = await hub.catalog.find({ tenant: 'default', from: 0, until: hub.now });
-  const stored = new Set([...hub.stored.keys()].map((key) => parseBlockKey(key)?.blockId));
-  assert.deepEqual(
-    rows.filter((row) => !stored.has(row.blockId)),
-    [],
-  );
 }
 
 const withBytesMax = (bytesMax: number) => ({

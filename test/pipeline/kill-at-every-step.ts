@@ -42,11 +42,17 @@ export async function filledHub(): Promise<Filled> {
   return { hub, rows };
 }
 
-function killedAt(hub: MemoryHub, n: number, when: 'fail-before' | 'fail-after'): Hub & { calls(): number } {
+/** The same hub as a process sees it that is killed within its nth call of storage: before it is done, or after. */
+export function killedAt(
+  hub: MemoryHub,
+  n: number,
+  when: 'fail-before' | 'fail-after',
+): Hub & { calls(): number } {
   let calls = 0;
   const plan = () => {
     const call = calls++;
     if (call < n) return 'none' as const;
+    // What is dead makes no further call, and hears no answer of the last one.
     return call === n ? when : ('fail-before' as const);
   };
   return {
@@ -64,7 +70,8 @@ export const answers = (hub: MemoryHub) => Promise.all(QUESTIONS.map((question) 
 export const expectedOf = (rows: readonly WindowRow[]): Answer[] =>
   QUESTIONS.map((question) => expected(rows, question, STEP));
 
-async function assertObjects(hub: MemoryHub): Promise<void> {
+/** Every block of the catalog has its object. */
+export async function assertObjects(hub: MemoryHub): Promise<void> {
   const live = await hub.catalog.find({ tenant: 'default', from: 0, until: hub.now });
   const stored = new Set([...hub.stored.keys()].map((key) => parseBlockKey(key)?.blockId));
   assert.deepEqual(

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { RetryableError } from '../../core/errors.ts';
 import { compactBlocks, DELETION_GRACE_MS, deleteMarkedBlocks } from '../../pipeline/compact-blocks.ts';
 import { LEASE_MS } from '../../pipeline/group-lease.ts';
-import { defaultHubSettings } from '../../pipeline/hub.ts';
+import { defaultHubSettings, type Hub } from '../../pipeline/hub.ts';
 import { planJobs } from '../../pipeline/plan-jobs.ts';
 import { roundStep } from '../../pipeline/run-query.ts';
 import { randomFrom } from '../core/block/fixtures.ts';
